@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The nouns every room shares: spans, errors, endpoints, message states, limits.
+ * Plain data and constants; knows no other header of ours.
+ */
+#ifndef LCP_TYPES_H
+#define LCP_TYPES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#if defined(_WIN32)
+#define LCP_API
+#else
+#define LCP_API __attribute__((visibility("default")))
+#endif
+
+#if defined(__GNUC__)
+#define LCP_MUST_USE __attribute__((warn_unused_result))
+#define LCP_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+#else
+#define LCP_MUST_USE
+#define LCP_PRINTF(fmt, args)
+#endif
+
+/* Sizes in bytes. Text sizes are without the terminating NUL. */
+enum {
+    LCP_HEADER_BYTES = 9,         /* docs/protocol.md, "Packet" */
+    LCP_PAYLOAD_MAX = 65498,      /* one IPv4 datagram less the header */
+    LCP_DATAGRAM_MAX = LCP_HEADER_BYTES + LCP_PAYLOAD_MAX,
+    LCP_NAME_MAX = 64,            /* names of agents */
+    LCP_ID_MAX = 128,             /* ids of messages: [A-Za-z0-9._:-]{1,128} */
+    LCP_UUID_CHARS = 36,
+    LCP_TYPE_MAX = 64,            /* types we make or compare; longer ones pass through */
+    LCP_KEY_BYTES = 32,           /* Ed25519 public key */
+    LCP_SEED_BYTES = 32,          /* Ed25519 seed: keys/identity.pem */
+    LCP_SIG_BYTES = 64,
+    LCP_DIGEST_BYTES = 16,        /* BLAKE2b-128 */
+    LCP_KEY_B64 = 44,             /* base64 of a key, with padding */
+    LCP_SIG_B64 = 88,
+    LCP_FINGERPRINT_CHARS = 32,   /* see lcp_fingerprint() */
+    LCP_ENDPOINT_TEXT_MAX = 63,   /* "[ipv6%zone]:port" */
+    LCP_ALIASES_MAX = 16,
+    LCP_PORT_DEFAULT = 9528,
+};
+
+enum lcp_err {
+    LCP_OK = 0,
+    LCP_EINVAL,    /* an argument of the caller's is wrong */
+    LCP_EFORMAT,   /* bytes or text do not follow their format */
+    LCP_EVERSION,  /* a magic, schema or protocol version we do not know */
+    LCP_EFULL,     /* a named limit is reached */
+    LCP_ENOSPACE,  /* the disk or quota is full, or the store is read-only: passes */
+    LCP_EIO,       /* a device or system call failed */
+    LCP_ELOST,     /* an fsync failed: what was promised is unknown; end with 70 */
+    LCP_ECORRUPT,  /* stored data is damaged */
+    LCP_ENOTFOUND,
+    LCP_EEXIST,    /* already there */
+    LCP_ECONFLICT, /* already there, and different */
+    LCP_EAMBIGUOUS,/* a prefix that fits several */
+    LCP_EPERM,     /* the system refuses: permissions, ownership, sandbox */
+    LCP_EAUTH,     /* a signature or a key is wrong */
+    LCP_EAGAIN,    /* not now; try later */
+    LCP_ETIMEOUT,
+    LCP_ECLOSED,   /* the other end is gone, or nobody listens there */
+    LCP_EBUSY,     /* somebody else holds it */
+    LCP_ENOMEM,
+    LCP_ERR_COUNT
+};
+
+/* Borrowed bytes. */
+struct lcp_span {
+    const uint8_t *data;
+    size_t len;
+};
+
+static inline struct lcp_span
+lcp_span(const void *data, size_t len)
+{
+    return (struct lcp_span){.data = data, .len = len};
+}
+
+static inline struct lcp_span
+lcp_span_str(const char *text)
+{
+    return lcp_span(text, strlen(text));
+}
+
+static inline bool
+lcp_span_eq(struct lcp_span a, struct lcp_span b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
+
+/* An IP address and port. IPv4 is held as ::ffff:a.b.c.d; the port is in host order. */
+struct lcp_endpoint {
+    uint8_t ip[16];
+    uint16_t port;
+};
+
+/* Packet types, docs/protocol.md "Packet". 4 is RECEIPT of LCP/1.2. */
+enum lcp_packet_type {
+    LCP_PACKET_DATA = 1,
+    LCP_PACKET_ACK = 2,
+    LCP_PACKET_HEARTBEAT = 3,
+};
+
+/* States of a message we sent. A change goes only to a greater value; the values are
+ * stored, so they never change meaning. Room is left for the signed states of LCP/1.2. */
+enum lcp_out_state {
+    LCP_OUT_QUEUED = 0,            /* durable here; goes by itself */
+    LCP_OUT_CANCEL_REQUESTED = 10, /* was transmitted before; no longer sent */
+    LCP_OUT_CANCELLED = 20,        /* never transmitted, never will be */
+    LCP_OUT_EXPIRED = 21,          /* its TTL ran out */
+    LCP_OUT_ACKED = 30,            /* the peer's node said it got it (LCP/1.1 ACK) */
+};
+
+/* States of a message we received. Same rule. */
+enum lcp_in_state {
+    LCP_IN_STORED = 0,    /* in the inbox, handed to nobody yet */
+    LCP_IN_HANDED = 10,   /* some CHECK or READ handed it out whole */
+    LCP_IN_ARCHIVED = 20, /* done */
+    LCP_IN_CONSUMED = 30, /* ping or pong the daemon dealt with; never in the inbox */
+    LCP_IN_PURGED = 40,   /* body deleted by retention; its id stays known */
+};
+
+enum lcp_level { LCP_LOG_ERROR, LCP_LOG_WARN, LCP_LOG_INFO };
+
+#endif
