@@ -110,11 +110,11 @@ enum lcp_packet_type {
 /* States of a message we sent. A change goes only to a greater value; the values are
  * stored, so they never change meaning. Room is left for the signed states of LCP/1.2. */
 enum lcp_out_state {
-    LCP_OUT_QUEUED = 0,            /* durable here; goes by itself */
-    LCP_OUT_CANCEL_REQUESTED = 10, /* was transmitted before; no longer sent */
-    LCP_OUT_CANCELLED = 20,        /* never transmitted, never will be */
-    LCP_OUT_EXPIRED = 21,          /* its TTL ran out */
-    LCP_OUT_ACKED = 30,            /* the peer's node said it got it (LCP/1.1 ACK) */
+    LCP_SENT_QUEUED = 0,            /* durable here; goes by itself */
+    LCP_SENT_CANCEL_REQUESTED = 10, /* was transmitted before; no longer sent */
+    LCP_SENT_CANCELLED = 20,        /* never transmitted, never will be */
+    LCP_SENT_EXPIRED = 21,          /* its TTL ran out */
+    LCP_SENT_ACKED = 30,            /* the peer's node said it got it (LCP/1.1 ACK) */
 };
 
 /* States of a message we received. Same rule. */
