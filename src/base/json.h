@@ -11,8 +11,10 @@
 
 enum {
     LCP_JSON_DEPTH_MAX = 64,
+    LCP_JSON_DEPTH_LIMIT = LCP_JSON_DEPTH_MAX + 8, /* what the code can do: see parse_deep */
     LCP_JSON_NODES_MAX = 4096,       /* of a message; keys are not nodes of their own */
     LCP_JSON_INT_DIGITS_MAX = 1000,
+    LCP_WRITER_DEPTHS = LCP_JSON_DEPTH_LIMIT + 8, /* the deepest document inside some of ours */
 };
 
 enum lcp_json_type {
@@ -36,6 +38,8 @@ struct lcp_json_node {
     uint32_t key, key_len; /* member of an object: its raw name between the quotes */
     uint32_t count;        /* children of a container */
     uint32_t next;
+    uint32_t sorted_first; /* object: its first member in order of the decoded names */
+    uint32_t sorted_next;  /* member: the one after it in that order, 0 at the end */
 };
 
 struct lcp_json {
@@ -65,6 +69,14 @@ enum lcp_json_fault {
  * bytes (duplicate names in objects of 4,096 members included). */
 LCP_MUST_USE enum lcp_json_fault lcp_json_parse(struct lcp_span text, struct lcp_json *doc);
 
+/* The same, down to depth_max levels (at most LCP_JSON_DEPTH_LIMIT): for replies of a daemon,
+ * which carry whole messages inside. */
+LCP_MUST_USE enum lcp_json_fault lcp_json_parse_deep(struct lcp_span text, unsigned depth_max,
+                                                     struct lcp_json *doc);
+
+/* "duplicate" and so on: the counters' names. Static storage. */
+const char *lcp_json_fault_name(enum lcp_json_fault fault);
+
 /* The member `name` of the object at index `object`, or 0. Names compare decoded. */
 uint32_t lcp_json_member(const struct lcp_json *doc, uint32_t object, const char *name);
 
@@ -88,6 +100,12 @@ LCP_MUST_USE enum lcp_err lcp_json_string(const struct lcp_json *doc, uint32_t a
 LCP_MUST_USE enum lcp_err lcp_json_key(const struct lcp_json *doc, uint32_t at, char *out,
                                        size_t cap, size_t *len);
 
+/* What stands between the quotes of a string, or of a member's name, still escaped. */
+struct lcp_span lcp_json_body(const struct lcp_json *doc, uint32_t at);
+struct lcp_span lcp_json_name(const struct lcp_json *doc, uint32_t at);
+/* Decodes one code point of such text at *at and advances. */
+uint32_t lcp_json_next(struct lcp_span body, size_t *at);
+
 /* True if the value is a string that decodes to exactly this text. */
 bool lcp_json_equals(const struct lcp_json *doc, uint32_t at, const char *text);
 
@@ -103,7 +121,7 @@ struct lcp_writer {
     bool overflow;
     uint8_t indent;       /* spaces a level, 0 = compact: no white space at all */
     uint8_t depth;
-    bool first[LCP_JSON_DEPTH_MAX + 8]; /* nothing yet in the container at this depth */
+    bool first[LCP_WRITER_DEPTHS]; /* nothing yet in the container at this depth */
     bool after_key;
 };
 
