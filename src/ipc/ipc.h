@@ -36,6 +36,8 @@ size_t lcp_ipc_stream_put(struct lcp_ipc_stream *s, struct lcp_span bytes);
 enum lcp_ipc_verdict lcp_ipc_stream_get(struct lcp_ipc_stream *s, struct lcp_span *request,
                                         bool *is_ours);
 void lcp_ipc_stream_next(struct lcp_ipc_stream *s);
+/* True if a JSON object has a member spelled "v" of its own. */
+bool lcp_ipc_has_version(struct lcp_span object);
 
 /* Error object of docs/ipc.md, in either shape. */
 void lcp_ipc_write_error(struct lcp_writer *w, bool is_ours, const char *code, const char *message,
@@ -49,7 +51,8 @@ struct lcp_shown {
     const char *peer;        /* local name */
     const char *fingerprint; /* NULL: null */
     const char *version;     /* "1.1" */
-    int64_t received_wall_ms;
+    int64_t received_wall_ms; /* or accepted */
+    const char *sent_state;   /* a message of ours: `_sent` instead of `_peer`; NULL: received */
 };
 void lcp_ipc_write_message(struct lcp_writer *w, const struct lcp_json *doc,
                            const struct lcp_shown *shown);
