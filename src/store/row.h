@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What both stores must do alike when they take in a message: check it, cut it, name
+ * its file. Private to this room.
+ */
+#ifndef LCP_STORE_ROW_H
+#define LCP_STORE_ROW_H
+
+#include "store/store.h"
+
+enum {
+    LCP_PREFIX_MIN = 4,    /* shorter beginnings of ids fit too much */
+    LCP_THREAD_MAX = 1000, /* messages of one conversation */
+    LCP_PIN_HOW_MAX = 31,  /* characters of a pin's origin */
+    LCP_META_NAME_MAX = 63,
+};
+
+/* A message as it will be stored. Borrows from the row it was made from. */
+struct lcp_row_draft {
+    struct lcp_row row;
+    char type[LCP_TYPE_MAX + 1];
+};
+
+/* LCP_EINVAL for an id, peer or direction that no row can have. Absent strings become
+ * "", type is cut, a state without a time gets that of the message. number, changed and
+ * file are left to the store. */
+LCP_MUST_USE enum lcp_err lcp_row_draft(const struct lcp_row *in,
+                                        struct lcp_row_draft *out);
+
+/* LCP_EINVAL for what no store takes. */
+LCP_MUST_USE enum lcp_err lcp_row_check_id(const char *id);
+LCP_MUST_USE enum lcp_err lcp_row_check_pin(const char *peer, const char *how);
+LCP_MUST_USE enum lcp_err lcp_row_check_meta(const char *name);
+
+/* docs/protocol.md "File names". number is 0 unless the plain name is taken. */
+void lcp_row_file(const char *id, uint64_t number, char out[static LCP_FILE_NAME_MAX]);
+
+/* True for a name that lcp_row_file can have made: safe inside a folder of ours. */
+bool lcp_row_file_is_ours(const char *name);
+
+/* True if retention may delete the body of a message in this state. */
+bool lcp_row_may_purge(enum lcp_direction dir, int state);
+
+/* How resolve reads its text: a number, when it can be one ("41", "#41"), and an id or
+ * its beginning. */
+struct lcp_row_name {
+    uint64_t number;         /* 0: cannot be one */
+    char id[LCP_ID_MAX + 1]; /* "": cannot be one */
+    bool may_be_prefix;
+};
+void lcp_row_name(struct lcp_span text, struct lcp_row_name *out);
+
+/* The number range (low, high] a query asks for. */
+void lcp_query_range(const struct lcp_query *q, uint64_t *low, uint64_t *high);
+
+#endif
