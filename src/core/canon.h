@@ -14,12 +14,10 @@
 enum { LCP_CANON_BYTES_MAX = 8 * LCP_PAYLOAD_MAX };
 
 /* Prints the object at nodes[0] without its top-level member `skip` (NULL: all). Out is written
- * up to cap; LCP_EFULL when it does not fit. Needs no more stack than a few KiB: nesting is
- * bounded, and members are sorted with scratch from the caller: sort_scratch holds
- * doc->count entries. */
-LCP_MUST_USE enum lcp_err lcp_canon_print(const struct lcp_json *doc, const char *skip,
-                                          uint32_t *sort_scratch, char *out, size_t cap,
-                                          size_t *len);
+ * up to cap; LCP_EFULL when it does not fit. Needs under a KiB of stack: nesting is bounded and
+ * the reader left the members sorted. */
+LCP_MUST_USE enum lcp_err lcp_canon_print(const struct lcp_json *doc, const char *skip, char *out,
+                                          size_t cap, size_t *len);
 
 /* One float the way Python's repr prints it. text is a JSON number with '.', 'e' or 'E' that does
  * not overflow. Returns the length; out holds LCP_FLOAT_CHARS. Independent of the locale. */

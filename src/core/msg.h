@@ -10,10 +10,9 @@
 #include "base/json.h"
 #include "core/canon.h"
 
-/* Scratch for one message at a time; about 1 MiB, so it lives once for each thread. */
+/* Scratch for one message at a time; about 700 KiB, so it lives once for each thread. */
 struct lcp_msg_scratch {
     struct lcp_json_node nodes[LCP_JSON_NODES_MAX];
-    uint32_t sort[LCP_JSON_NODES_MAX];
     char canon[LCP_CANON_BYTES_MAX];
 };
 
@@ -22,8 +21,12 @@ enum lcp_msg_fault {
     LCP_MSG_BAD_JSON,     /* see json_fault */
     LCP_MSG_BAD_MEMBER,   /* a required member is missing or of a wrong type or form */
     LCP_MSG_BAD_ID,
-    LCP_MSG_BAD_SECURITY, /* algo, pubkey or signature missing or not canonical */
+    LCP_MSG_BAD_SECURITY, /* algo, pubkey or signature missing or not canonical; or more members,
+                           * which nobody signed */
 };
+
+/* "bad-id" and so on: the counters' names. Static storage. */
+const char *lcp_msg_fault_name(enum lcp_msg_fault fault);
 
 /* A parsed message. Valid while raw and the scratch it was parsed into are. */
 struct lcp_msg {
