@@ -154,6 +154,8 @@ remove_takes_only_its_lines(void)
         {"CRLF",
          "[Node]\r\nName = me\r\n\r\n[Peer]\r\nName = bob\r\nAddress = 127.0.0.2\r\n",
          "[Node]\r\nName = me\r\n"},
+        {"blank lines inside", NODE "[Peer]\n\nName = bob\n\nAddress = 127.0.0.2\n",
+         NODE},
         {"first", "[Peer]\nName = bob\nAddress = 127.0.0.2\n" NODE, NODE},
     };
 
