@@ -105,6 +105,8 @@ enum lcp_counter {
     LCP_COUNT_TX,                 /* datagrams put out */
     LCP_COUNT_RETRIES,            /* transmissions of a message after its first */
     LCP_COUNT_SLEPT,              /* times this process was found to have slept */
+    LCP_COUNT_DIFFERS,            /* other bytes, or another sender, under the (key, id) of a running
+                                     admission: dropped without answer */
     LCP_COUNT_MAX
 };
 
