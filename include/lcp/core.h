@@ -130,11 +130,13 @@ enum lcp_output_kind {
     LCP_OUT_PARKED,   /* all tries unanswered: payload no longer borrowed, stays queued */
     LCP_OUT_ONLINE,   /* peer shows life (again) */
     LCP_OUT_OFFLINE,  /* peer silent for silent_ms */
-    LCP_OUT_ALARM,    /* something a person should hear of; at most one a minute and peer */
+    LCP_OUT_ALARM,    /* something a person should hear of; see lcp_alarm. Those without payload come
+                         at most once a minute and peer, those with are charged to its bucket */
 };
 
 enum lcp_alarm {
-    LCP_ALARM_OTHER_KEY, /* the storing transaction refused a key that is not the pinned one */
+    LCP_ALARM_OTHER_KEY, /* with payload: it carries another key than the pinned one and is not verified: verify
+                            it before a word is said. Without: the storing transaction refused a key */
     LCP_ALARM_CONFLICT,
 };
 

@@ -56,6 +56,9 @@ struct lcp_os_lock {
 LCP_MUST_USE enum lcp_err lcp_os_lock(const char *path, struct lcp_os_lock *lock, long *pid);
 void lcp_os_unlock(struct lcp_os_lock *lock);
 
+/* Of this process. */
+long lcp_os_pid(void);
+
 /* errno of the last failure of a function here, as text. */
 const char *lcp_os_last_error(void);
 

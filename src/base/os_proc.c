@@ -44,6 +44,12 @@ read_holder(int fd)
     return pid > 0 ? pid : 0;
 }
 
+long
+lcp_os_pid(void)
+{
+    return (long)getpid();
+}
+
 enum lcp_err
 lcp_os_lock(const char *path, struct lcp_os_lock *lock, long *pid)
 {

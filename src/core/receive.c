@@ -156,6 +156,18 @@ start_admission(struct lcp_core *core, uint32_t peer, const struct lcp_frame *fr
     return LCP_COUNT_MAX;
 }
 
+/* Another key than the pinned one. Whether that key really signed it, the caller may find out: the buckets
+ * have been charged for it. */
+static void
+show_other_key(struct lcp_core *core, uint32_t peer, struct lcp_span payload)
+{
+    struct lcp_output *out = lcp_core_stage(core, LCP_OUT_ALARM, peer);
+
+    out->alarm = LCP_ALARM_OTHER_KEY;
+    out->payload = payload;
+    out->message = &core->msg;
+}
+
 static void
 take_data(struct lcp_core *core, uint32_t peer, const struct lcp_frame *frame)
 {
@@ -180,6 +192,8 @@ take_data(struct lcp_core *core, uint32_t peer, const struct lcp_frame *frame)
         else
             fault = start_admission(core, peer, frame, digest);
     }
+    if (fault == LCP_COUNT_OTHER_KEY && !lcp_key_eq(&core->msg.key, &core->key))
+        show_other_key(core, peer, frame->payload);
     if (fault != LCP_COUNT_MAX)
         reject(core, p, fault, cost);
 }

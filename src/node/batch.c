@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * One batch: a transaction around up to 64 jobs, then, if the log has grown, a checkpoint. A failure of the
- * store takes the whole batch back; no job of it happened.
+ * One batch: a transaction around up to 64 jobs, then, if the log has grown, a
+ * checkpoint. A failure of the store takes the whole batch back; no job of it happened.
  */
 #include "node/job.h"
 

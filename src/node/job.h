@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Work for the writer: what one job needs, what it found out, and the batch that runs up to 64 of them in one
- * transaction. Runs off the loop; touches the job, the store and the batch's scratch, nothing else.
+ * Work for the writer: what one job needs, what it found out, and the batch that runs
+ * up to 64 of them in one transaction. Runs off the loop; touches the job, the store
+ * and the batch's scratch, nothing else.
  */
 #ifndef LCP_NODE_JOB_H
 #define LCP_NODE_JOB_H
@@ -30,10 +31,10 @@ enum lcp_job_kind {
     LCP_JOB_CANCEL,
     LCP_JOB_EXPIRE,
     LCP_JOB_PURGE,
-    LCP_JOB_PIN,     /* pin `key` for `peer`; how tells why */
+    LCP_JOB_PIN, /* pin `key` for `peer`; how tells why */
     LCP_JOB_UNPIN,
-    LCP_JOB_LIFE,    /* the life clock and the mirror's watermark */
-    LCP_JOB_RESIGN,  /* queued mail of a former identity */
+    LCP_JOB_LIFE,   /* the life clock and the mirror's watermark */
+    LCP_JOB_RESIGN, /* queued mail of a former identity */
     LCP_JOB_KINDS
 };
 
@@ -43,56 +44,57 @@ struct lcp_job_offer {
     size_t len;
 };
 
-/* One piece of work. What it owns (raw, offers, numbers, request copies) lcp_job_free frees. */
+/* One piece of work. What it owns (raw, offers, numbers, request copies) lcp_job_free
+ * frees. */
 struct lcp_job {
     struct lcp_job *next;
     enum lcp_job_kind kind;
-    enum lcp_err err;            /* result; LCP_OK only if the batch was committed */
-    uint32_t peer;               /* index, or LCP_NO_PEER */
+    enum lcp_err err; /* result; LCP_OK only if the batch was committed */
+    uint32_t peer;    /* index, or LCP_NO_PEER */
     char peer_name[LCP_NAME_MAX + 1];
-    uint64_t client;             /* who waits for the answer; 0: nobody */
-    bool is_ours;                /* shape of the answer */
-    uint64_t number;             /* the message in question, in or out */
-    uint8_t *raw;                /* ADMIT, VERIFY: the payload. SEND, SIGN: made by the job */
+    uint64_t client; /* who waits for the answer; 0: nobody */
+    bool is_ours;    /* shape of the answer */
+    uint64_t number; /* the message in question, in or out */
+    uint8_t *raw;    /* ADMIT, VERIFY: the payload. SEND, SIGN: made by the job */
     size_t raw_len;
-    int64_t wall_ms;             /* time of the request */
-    uint64_t life_ms;            /* life clock then */
-    uint64_t started_ms;         /* monotone, for the answer's `ms` */
+    int64_t wall_ms;     /* time of the request */
+    uint64_t life_ms;    /* life clock then */
+    uint64_t started_ms; /* monotone, for the answer's `ms` */
 
-    uint64_t ticket;             /* ADMIT */
+    uint64_t ticket; /* ADMIT */
     enum lcp_admission admission;
-    bool is_ping;                /* ADMIT: to be answered with a pong */
-    bool is_consumed;            /* ADMIT: not for the inbox */
-    bool has_pinned;             /* ADMIT: this transaction pinned `key` */
-    struct lcp_key key;          /* ADMIT: claimed. PIN: to pin */
+    bool is_ping;       /* ADMIT: to be answered with a pong */
+    bool is_consumed;   /* ADMIT: not for the inbox */
+    bool has_pinned;    /* ADMIT: this transaction pinned `key` */
+    struct lcp_key key; /* ADMIT: claimed. PIN: to pin */
 
-    char id[LCP_ID_MAX + 1];     /* SEND, SIGN: ours. ADMIT: the peer's */
+    char id[LCP_ID_MAX + 1]; /* SEND, SIGN: ours. ADMIT: the peer's */
     char type[LCP_TYPE_MAX + 1];
     char reply_to[LCP_REQUEST_ID_TEXT + 1]; /* SEND: as asked for; after: the id */
-    uint8_t *text;               /* SEND: message */
+    uint8_t *text;                          /* SEND: message */
     size_t text_len;
     uint64_t ttl_s;
     bool has_caller_id, is_reserved, wait;
-    int state;                   /* SEND, CANCEL: of the message afterwards */
+    int state; /* SEND, CANCEL: of the message afterwards */
 
-    uint64_t after;              /* REFILL */
+    uint64_t after; /* REFILL */
     uint32_t count;
     size_t bytes_max;
     bool more;
-    uint64_t through;            /* REFILL result; ARCHIVE's bound, 0 = none */
+    uint64_t through; /* REFILL result; ARCHIVE's bound, 0 = none */
     struct lcp_job_offer *offers;
     uint32_t offer_count;
 
-    bool all;                    /* ARCHIVE: also what nobody saw */
+    bool all;                             /* ARCHIVE: also what nobody saw */
     char (*ids)[LCP_REQUEST_ID_TEXT + 1]; /* ARCHIVE */
     uint32_t id_count;
-    uint64_t *numbers;           /* HANDED; EXPIRE result; malloc'ed */
+    uint64_t *numbers; /* HANDED; EXPIRE result; malloc'ed */
     uint32_t number_count;
-    uint64_t done;               /* ARCHIVE, PURGE: how many */
+    uint64_t done; /* ARCHIVE, PURGE: how many */
 
-    uint64_t next_expiry;        /* EXPIRE result */
-    char how[32];                /* PIN; CANCEL: id text is in reply_to */
-    uint64_t mirrored;           /* LIFE */
+    uint64_t next_expiry; /* EXPIRE result */
+    char how[32];         /* PIN; CANCEL: id text is in reply_to */
+    uint64_t mirrored;    /* LIFE */
     bool is_clean_stop;
 };
 
@@ -103,36 +105,36 @@ struct lcp_batch {
     struct lcp_task task; /* first member */
     struct lcp_store *store;
     const struct lcp_identity *identity;
-    const char *name;     /* ours */
+    const char *name; /* ours */
     struct lcp_msg_scratch *scratch;
-    char *text;           /* LCP_PAYLOAD_MAX bytes: a payload under construction */
+    char *text; /* LCP_PAYLOAD_MAX bytes: a payload under construction */
     struct lcp_job *jobs[LCP_BATCH_JOBS_MAX];
     uint32_t count;
-    enum lcp_err err;     /* of the transaction as a whole */
+    enum lcp_err err; /* of the transaction as a whole */
     enum lcp_err checkpoint_err;
-    uint64_t changed;     /* greatest change committed */
+    uint64_t changed; /* greatest change committed */
 };
 
 /* begin, every job, commit, checkpoint. Always leaves each job->err set. */
 void lcp_batch_run(struct lcp_task *task);
 
 /* Draft digest: what makes two SENDs with one id the same. */
-void lcp_draft_digest(const char *to, const char *type, struct lcp_span message, const char *reply_to,
-                      uint8_t out[static LCP_DIGEST_BYTES]);
+void lcp_draft_digest(const char *to, const char *type, struct lcp_span message,
+                      const char *reply_to, uint8_t out[static LCP_DIGEST_BYTES]);
 
-/* Jobs of job_send.c and job_local.c. Each returns a storage error, which ends the batch, or LCP_OK with
- * job->err telling how the job itself ended. */
+/* Jobs of job_send.c and job_local.c. Each returns a storage error, which ends the
+ * batch, or LCP_OK with job->err telling how the job itself ended. */
 typedef enum lcp_err lcp_job_fn(struct lcp_batch *batch, struct lcp_job *job);
-lcp_job_fn lcp_job_admit, lcp_job_verify, lcp_job_send, lcp_job_sign, lcp_job_settle, lcp_job_refill,
-    lcp_job_archive, lcp_job_handed, lcp_job_cancel, lcp_job_expire, lcp_job_purge, lcp_job_pin,
-    lcp_job_unpin, lcp_job_life, lcp_job_resign;
+lcp_job_fn lcp_job_admit, lcp_job_verify, lcp_job_send, lcp_job_sign, lcp_job_settle,
+    lcp_job_refill, lcp_job_archive, lcp_job_handed, lcp_job_cancel, lcp_job_expire,
+    lcp_job_purge, lcp_job_pin, lcp_job_unpin, lcp_job_life, lcp_job_resign;
 
 /* True for errors that concern the store as a whole rather than one job. */
 static inline bool
 lcp_err_is_storage(enum lcp_err err)
 {
-    return err == LCP_ENOSPACE || err == LCP_EIO || err == LCP_ELOST || err == LCP_ECORRUPT ||
-           err == LCP_ENOMEM || err == LCP_EBUSY;
+    return err == LCP_ENOSPACE || err == LCP_EIO || err == LCP_ELOST ||
+           err == LCP_ECORRUPT || err == LCP_ENOMEM || err == LCP_EBUSY;
 }
 
 #endif

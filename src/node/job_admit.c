@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * ADMIT: everything that must hold before a peer's message may be acknowledged, decided in the
- * transaction that stores it. docs/protocol.md "Rules" 2 to 5.
+ * ADMIT: everything that must hold before a peer's message may be acknowledged, decided
+ * in the transaction that stores it. docs/protocol.md "Rules" 2 to 5.
  */
 #include "base/bugs.h"
 #include "node/job.h"
@@ -35,9 +35,11 @@ store_message(struct lcp_batch *batch, struct lcp_job *job, const struct lcp_msg
     return err;
 }
 
-/* The pin decides, here and not before: it may have changed since the machine looked. */
+/* The pin decides, here and not before: it may have changed since the machine looked.
+ */
 static enum lcp_err
-check_pin(struct lcp_batch *batch, struct lcp_job *job, const struct lcp_msg *msg, bool *is_right)
+check_pin(struct lcp_batch *batch, struct lcp_job *job, const struct lcp_msg *msg,
+          bool *is_right)
 {
     const struct lcp_store_ops *ops = batch->store->ops;
     struct lcp_key pinned;
@@ -57,7 +59,8 @@ check_pin(struct lcp_batch *batch, struct lcp_job *job, const struct lcp_msg *ms
         return err;
     *is_right = true;
     job->has_pinned = true;
-    return ops->pin_put(batch->store, job->peer_name, &msg->key, "first contact", job->wall_ms);
+    return ops->pin_put(batch->store, job->peer_name, &msg->key, "first contact",
+                        job->wall_ms);
 }
 
 static enum lcp_err
@@ -81,8 +84,8 @@ admit_new(struct lcp_batch *batch, struct lcp_job *job, const struct lcp_msg *ms
     return store_message(batch, job, msg, digest);
 }
 
-/* Same content is answered again, and only that may skip Ed25519; anything else must be verified before it
- * is worth a word. */
+/* Same content is answered again, and only that may skip Ed25519; anything else must be
+ * verified before it is worth a word. */
 static enum lcp_err
 admit_known(struct lcp_batch *batch, struct lcp_job *job, const struct lcp_msg *msg,
             const struct lcp_row *known)
@@ -105,7 +108,8 @@ admit_known(struct lcp_batch *batch, struct lcp_job *job, const struct lcp_msg *
     if (!lcp_msg_verify(msg, batch->scratch, digest))
         job->admission = LCP_ADM_BADSIG;
     else if (known->number == 0)
-        job->admission = LCP_ADM_DUPLICATE; /* imported as seen; its content is not known */
+        job->admission =
+            LCP_ADM_DUPLICATE; /* imported as seen; its content is not known */
     else
         job->admission = LCP_ADM_CONFLICT;
     return LCP_OK;
@@ -119,8 +123,10 @@ lcp_job_admit(struct lcp_batch *batch, struct lcp_job *job)
     enum lcp_err err;
 
     job->has_pinned = false;
-    if (lcp_msg_parse(lcp_span(job->raw, job->raw_len), batch->scratch, &msg) != LCP_MSG_OK) {
-        job->admission = LCP_ADM_BADSIG; /* the machine parsed these bytes: cannot happen */
+    if (lcp_msg_parse(lcp_span(job->raw, job->raw_len), batch->scratch, &msg) !=
+        LCP_MSG_OK) {
+        job->admission =
+            LCP_ADM_BADSIG; /* the machine parsed these bytes: cannot happen */
         return LCP_OK;
     }
     err = batch->store->ops->find_in(batch->store, &msg.key, msg.id, &known);
@@ -137,7 +143,8 @@ lcp_job_verify(struct lcp_batch *batch, struct lcp_job *job)
     struct lcp_msg msg;
 
     job->err = LCP_EAUTH;
-    if (lcp_msg_parse(lcp_span(job->raw, job->raw_len), batch->scratch, &msg) == LCP_MSG_OK &&
+    if (lcp_msg_parse(lcp_span(job->raw, job->raw_len), batch->scratch, &msg) ==
+            LCP_MSG_OK &&
         lcp_msg_verify(&msg, batch->scratch, NULL))
         job->err = LCP_OK;
     return LCP_OK;

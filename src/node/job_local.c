@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Jobs of the inbox and of housekeeping: archive, mark as handed out, purge, pins, the life clock.
- * docs/protocol.md "Rules" 5, 9, 14 and 15.
+ * Jobs of the inbox and of housekeeping: archive, mark as handed out, purge, pins, the
+ * life clock. docs/protocol.md "Rules" 5, 9, 14 and 15.
  */
 #include "node/job.h"
 
@@ -62,8 +62,8 @@ gather_named(struct lcp_batch *batch, struct lcp_job *job, struct gather *g)
 {
     for (uint32_t i = 0; i < job->id_count; i++) {
         uint64_t number;
-        enum lcp_err err =
-            batch->store->ops->resolve(batch->store, lcp_span_str(job->ids[i]), 1, &number);
+        enum lcp_err err = batch->store->ops->resolve(
+            batch->store, lcp_span_str(job->ids[i]), 1, &number);
 
         if (lcp_err_is_storage(err))
             return err;
@@ -83,8 +83,8 @@ set_gathered(struct lcp_batch *batch, struct lcp_job *job, int state)
 {
     for (uint32_t i = 0; i < job->number_count; i++) {
         bool moved = false;
-        enum lcp_err err = batch->store->ops->set_state(batch->store, LCP_IN, job->numbers[i], state,
-                                                        NULL, job->wall_ms, &moved);
+        enum lcp_err err = batch->store->ops->set_state(
+            batch->store, LCP_IN, job->numbers[i], state, NULL, job->wall_ms, &moved);
 
         if (err != LCP_OK && err != LCP_ENOTFOUND)
             return err;
@@ -100,7 +100,8 @@ lcp_job_archive(struct lcp_batch *batch, struct lcp_job *job)
     enum lcp_err err;
 
     job->done = 0;
-    err = job->id_count > 0 ? gather_named(batch, job, &g) : gather_pending(batch, job, &g);
+    err = job->id_count > 0 ? gather_named(batch, job, &g)
+                            : gather_pending(batch, job, &g);
     if (err == LCP_OK)
         err = g.err;
     if (err != LCP_OK || job->err != LCP_OK)
@@ -117,7 +118,8 @@ lcp_job_handed(struct lcp_batch *batch, struct lcp_job *job)
 enum lcp_err
 lcp_job_purge(struct lcp_batch *batch, struct lcp_job *job)
 {
-    return batch->store->ops->purge(batch->store, job->wall_ms, LCP_PURGE_MAX, &job->done);
+    return batch->store->ops->purge(batch->store, job->wall_ms, LCP_PURGE_MAX,
+                                    &job->done);
 }
 
 enum lcp_err

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Jobs of the outbox: sign and store, settle, refill the window, cancel, expire, sign anew.
- * docs/protocol.md "Rules" 8, 9, 11 and 16.
+ * Jobs of the outbox: sign and store, settle, refill the window, cancel, expire, sign
+ * anew. docs/protocol.md "Rules" 8, 9, 11 and 16.
  */
 #include "base/bugs.h"
 #include "base/text.h"
@@ -11,8 +11,8 @@
 #include <string.h>
 
 void
-lcp_draft_digest(const char *to, const char *type, struct lcp_span message, const char *reply_to,
-                 uint8_t out[static LCP_DIGEST_BYTES])
+lcp_draft_digest(const char *to, const char *type, struct lcp_span message,
+                 const char *reply_to, uint8_t out[static LCP_DIGEST_BYTES])
 {
     uint8_t parts[4][LCP_DIGEST_BYTES];
 
@@ -53,8 +53,8 @@ build_payload(struct lcp_batch *batch, struct lcp_job *job)
     };
 
     lcp_iso8601_print(job->wall_ms, timestamp);
-    job->err =
-        lcp_msg_build(&draft, batch->identity, batch->scratch, batch->text, &len, digest);
+    job->err = lcp_msg_build(&draft, batch->identity, batch->scratch, batch->text, &len,
+                             digest);
     if (job->err != LCP_OK)
         return LCP_OK;
     free(job->raw);
@@ -75,7 +75,8 @@ keep_id(void *ctx, const struct lcp_row *row)
     return false;
 }
 
-/* --reply-to takes a number, a prefix or a whole id; a whole id need not be known here. */
+/* --reply-to takes a number, a prefix or a whole id; a whole id need not be known here.
+ */
 static enum lcp_err
 resolve_reply_to(struct lcp_batch *batch, struct lcp_job *job)
 {
@@ -99,7 +100,8 @@ resolve_reply_to(struct lcp_batch *batch, struct lcp_job *job)
 
 /* One id, one message: the same draft gives the same answer. */
 static enum lcp_err
-find_same(struct lcp_batch *batch, struct lcp_job *job, const uint8_t *digest, bool *is_known)
+find_same(struct lcp_batch *batch, struct lcp_job *job, const uint8_t *digest,
+          bool *is_known)
 {
     struct lcp_row known = {0};
     enum lcp_err err = batch->store->ops->find_out(batch->store, job->id, &known);
@@ -111,7 +113,8 @@ find_same(struct lcp_batch *batch, struct lcp_job *job, const uint8_t *digest, b
         return err;
     job->number = known.number;
     job->state = known.state;
-    job->err = memcmp(known.digest, digest, LCP_DIGEST_BYTES) == 0 ? LCP_EEXIST : LCP_ECONFLICT;
+    job->err = memcmp(known.digest, digest, LCP_DIGEST_BYTES) == 0 ? LCP_EEXIST
+                                                                   : LCP_ECONFLICT;
     return LCP_OK;
 }
 
@@ -124,8 +127,8 @@ lcp_job_send(struct lcp_batch *batch, struct lcp_job *job)
 
     if (err != LCP_OK || job->err != LCP_OK)
         return err;
-    lcp_draft_digest(job->peer_name, job->type, lcp_span(job->text, job->text_len), job->reply_to,
-                     row.digest);
+    lcp_draft_digest(job->peer_name, job->type, lcp_span(job->text, job->text_len),
+                     job->reply_to, row.digest);
     err = find_same(batch, job, row.digest, &is_known);
     if (err != LCP_OK || is_known)
         return err;
@@ -158,8 +161,8 @@ enum lcp_err
 lcp_job_settle(struct lcp_batch *batch, struct lcp_job *job)
 {
     bool moved;
-    enum lcp_err err = batch->store->ops->set_state(batch->store, LCP_OUT, job->number,
-                                                    LCP_SENT_ACKED, NULL, job->wall_ms, &moved);
+    enum lcp_err err = batch->store->ops->set_state(
+        batch->store, LCP_OUT, job->number, LCP_SENT_ACKED, NULL, job->wall_ms, &moved);
 
     job->state = LCP_SENT_ACKED;
     return err == LCP_ENOTFOUND ? LCP_OK : err;
@@ -189,7 +192,8 @@ take_offer(void *ctx, const struct lcp_row *row)
     return r->job->offer_count < r->job->count;
 }
 
-/* What is offered counts as transmitted before it is: after a crash nobody may call it untouched. */
+/* What is offered counts as transmitted before it is: after a crash nobody may call it
+ * untouched. */
 enum lcp_err
 lcp_job_refill(struct lcp_batch *batch, struct lcp_job *job)
 {
@@ -201,8 +205,8 @@ lcp_job_refill(struct lcp_batch *batch, struct lcp_job *job)
     job->offers = calloc(job->count, sizeof job->offers[0]);
     if (job->offers == NULL)
         return LCP_ENOMEM;
-    err = ops->each_queued(batch->store, job->peer_name, job->after, job->count, job->bytes_max,
-                           &job->more, take_offer, &r);
+    err = ops->each_queued(batch->store, job->peer_name, job->after, job->count,
+                           job->bytes_max, &job->more, take_offer, &r);
     if (err == LCP_OK)
         err = r.err;
     for (uint32_t i = 0; err == LCP_OK && i < job->offer_count; i++)
@@ -227,21 +231,22 @@ keep_cancel(void *ctx, const struct lcp_row *row)
     return false;
 }
 
-/* job->reply_to holds what the caller named. Afterwards job->state is that of the message. */
+/* job->reply_to holds what the caller named. Afterwards job->state is that of the
+ * message. */
 enum lcp_err
 lcp_job_cancel(struct lcp_batch *batch, struct lcp_job *job)
 {
     const struct lcp_store_ops *ops = batch->store->ops;
     struct cancel c = {.job = job};
     bool moved = false;
-    enum lcp_err err =
-        ops->resolve(batch->store, lcp_span_str(job->reply_to), 2, &job->number);
+    enum lcp_err err = ops->resolve(batch->store, lcp_span_str(job->reply_to), 2,
+                                    &job->number);
 
     if (err == LCP_OK)
         err = ops->get(batch->store, job->number, keep_cancel, &c);
     if (err == LCP_OK)
-        err = ops->set_state(batch->store, LCP_OUT, job->number, c.wanted, "cancelled here",
-                             job->wall_ms, &moved);
+        err = ops->set_state(batch->store, LCP_OUT, job->number, c.wanted,
+                             "cancelled here", job->wall_ms, &moved);
     if (moved)
         job->state = c.wanted;
     job->done = moved;
@@ -272,10 +277,11 @@ lcp_job_expire(struct lcp_batch *batch, struct lcp_job *job)
     job->numbers = calloc(LCP_EXPIRE_MAX, sizeof job->numbers[0]);
     if (job->numbers == NULL)
         return LCP_ENOMEM;
-    err = ops->each_expired(batch->store, job->life_ms, LCP_EXPIRE_MAX, take_number, job);
+    err = ops->each_expired(batch->store, job->life_ms, LCP_EXPIRE_MAX, take_number,
+                            job);
     for (uint32_t i = 0; err == LCP_OK && i < job->number_count; i++)
-        err = ops->set_state(batch->store, LCP_OUT, job->numbers[i], LCP_SENT_EXPIRED, "ttl",
-                             job->wall_ms, &moved);
+        err = ops->set_state(batch->store, LCP_OUT, job->numbers[i], LCP_SENT_EXPIRED,
+                             "ttl", job->wall_ms, &moved);
     if (err != LCP_OK)
         return err;
     return ops->next_expiry(batch->store, &job->next_expiry);
@@ -314,7 +320,8 @@ keep_draft(void *ctx, const struct lcp_row *row)
     return false;
 }
 
-/* A queued message that a former identity of ours signed: signed anew if nobody can have seen it. */
+/* A queued message that a former identity of ours signed: signed anew if nobody can
+ * have seen it. */
 enum lcp_err
 lcp_job_resign(struct lcp_batch *batch, struct lcp_job *job)
 {
@@ -328,8 +335,8 @@ lcp_job_resign(struct lcp_batch *batch, struct lcp_job *job)
     if (err == LCP_OK && !r.was_transmitted && job->text != NULL) {
         err = build_payload(batch, job);
         if (err == LCP_OK && job->err == LCP_OK)
-            return ops->resign(batch->store, job->number, lcp_span(job->raw, job->raw_len),
-                               &batch->identity->key);
+            return ops->resign(batch->store, job->number,
+                               lcp_span(job->raw, job->raw_len), &batch->identity->key);
     }
     if (err != LCP_OK)
         return err;

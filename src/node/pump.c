@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Life of the pump, and the way outward: what the machine wants becomes datagrams, jobs
+ * and log lines. The way back is finish.c.
+ */
+#include "node/pump.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "node/state.h"
+
+uint64_t
+lcp_pump_now(struct lcp_pump *p)
+{
+    return p->world->ops->mono_ms(p->world);
+}
+
+uint64_t
+lcp_pump_life_ms(struct lcp_pump *p)
+{
+    return p->life_start_ms + (lcp_pump_now(p) - p->started_ms);
+}
+
+void
+lcp_pump_log(struct lcp_pump *p, enum lcp_level level, const char *format, ...)
+{
+    char line[LCP_LOG_LINE], safe[LCP_LOG_LINE * 2];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    lcp_text_escape(lcp_span_str(line), false, safe, sizeof safe);
+    p->world->ops->log(p->world, level, safe);
+}
+
+const char *
+lcp_pump_peer_name(struct lcp_pump *p, uint32_t peer, char out[LCP_NAME_MAX + 1])
+{
+    struct lcp_core_peer_view view;
+
+    if (!lcp_core_peer_view(p->core, lcp_pump_now(p), peer, &view))
+        view.name[0] = '\0';
+    memcpy(out, view.name, LCP_NAME_MAX + 1);
+    return out;
+}
+
+struct lcp_job *
+lcp_pump_job(struct lcp_pump *p, enum lcp_job_kind kind, uint32_t peer)
+{
+    struct lcp_job *job = calloc(1, sizeof *job);
+
+    if (job == NULL)
+        return NULL;
+    job->kind = kind;
+    job->peer = peer;
+    if (peer != LCP_NO_PEER)
+        lcp_pump_peer_name(p, peer, job->peer_name);
+    job->wall_ms = p->world->ops->wall_ms(p->world);
+    job->started_ms = lcp_pump_now(p);
+    job->life_ms = lcp_pump_life_ms(p);
+    return job;
+}
+
+void
+lcp_pump_enqueue(struct lcp_pump *p, struct lcp_job *job)
+{
+    if (job != NULL)
+        lcp_lanes_put(&p->lanes, job->peer == LCP_NO_PEER ? p->peers_max : job->peer,
+                      job);
+}
+
+void
+lcp_pump_save_life(struct lcp_pump *p, bool is_clean_stop)
+{
+    struct lcp_job *job = lcp_pump_job(p, LCP_JOB_LIFE, LCP_NO_PEER);
+
+    if (job == NULL)
+        return;
+    job->mirrored = p->mend_at < p->mend_to ? p->mend_at : p->mirrored;
+    job->is_clean_stop = is_clean_stop;
+    p->life_saved_ms = lcp_pump_now(p);
+    lcp_pump_enqueue(p, job);
+}
+
+void
+lcp_pump_sign_ephemeral(struct lcp_pump *p, uint32_t peer, const char *type,
+                        const char *id, const char *reply_to, uint64_t number)
+{
+    struct lcp_job *job = lcp_pump_job(p, LCP_JOB_SIGN, peer);
+
+    if (job == NULL)
+        return;
+    strncpy(job->type, type, sizeof job->type - 1);
+    strncpy(job->id, id, sizeof job->id - 1);
+    strncpy(job->reply_to, reply_to, sizeof job->reply_to - 1);
+    job->number = number;
+    lcp_pump_enqueue(p, job);
+}
+
+/* ---- the machine's outputs ---- */
+
+static void
+put_admission(struct lcp_pump *p, const struct lcp_output *out)
+{
+    const struct lcp_msg *msg = out->message;
+    struct lcp_job *job = lcp_pump_job(p, LCP_JOB_ADMIT, out->peer);
+    size_t len;
+
+    if (job == NULL || (job->raw = malloc(out->payload.len + 1)) == NULL) {
+        lcp_job_free(job);
+        lcp_core_admitted(p->core, lcp_pump_now(p), out->ticket, LCP_ADM_LATER, NULL);
+        return;
+    }
+    memcpy(job->raw, out->payload.data, out->payload.len);
+    job->raw_len = out->payload.len;
+    job->ticket = out->ticket;
+    job->key = msg->key;
+    memcpy(job->id, msg->id, sizeof job->id);
+    if (lcp_json_string(&msg->doc, msg->type, job->type, sizeof job->type, &len) !=
+        LCP_OK)
+        strcpy(job->type, "other"); /* a longer type stands whole in the raw text */
+    if (msg->reply_to == 0 || lcp_json_string(&msg->doc, msg->reply_to, job->reply_to,
+                                              LCP_ID_MAX + 1, &len) != LCP_OK)
+        job->reply_to[0] = '\0';
+    job->is_ping = strcmp(job->type, "ping") == 0;
+    job->is_consumed = job->is_ping ||
+                       (strcmp(job->type, "pong") == 0 &&
+                        lcp_ping_find_id(p, out->peer, job->reply_to) != NULL);
+    lcp_pump_enqueue(p, job);
+}
+
+static void
+put_refill(struct lcp_pump *p, const struct lcp_output *out)
+{
+    struct lcp_job *job = lcp_pump_job(p, LCP_JOB_REFILL, out->peer);
+
+    if (job == NULL) {
+        lcp_core_refill_failed(p->core, lcp_pump_now(p), out->peer);
+        return;
+    }
+    job->after = out->after;
+    job->count = out->count;
+    job->bytes_max = out->bytes_max;
+    lcp_pump_enqueue(p, job);
+}
+
+static void
+put_settled(struct lcp_pump *p, const struct lcp_output *out)
+{
+    struct lcp_job *job;
+    struct lcp_ping *ping;
+
+    lcp_flights_del(&p->flights, out->number);
+    if (out->number & LCP_EPHEMERAL) {
+        ping = lcp_ping_find(p, out->number);
+        if (ping != NULL) {
+            ping->is_acked = true;
+            ping->rtt_ms = out->rtt_ms;
+            ping->deadline_ms = lcp_pump_now(p) + LCP_PONG_WAIT_MS;
+        }
+        return;
+    }
+    job = lcp_pump_job(p, LCP_JOB_SETTLE, out->peer);
+    if (job == NULL)
+        return; /* it stays queued, goes again and is acknowledged again */
+    job->number = out->number;
+    lcp_pump_enqueue(p, job);
+}
+
+static void
+put_parked(struct lcp_pump *p, const struct lcp_output *out)
+{
+    struct lcp_ping *ping;
+
+    lcp_flights_del(&p->flights, out->number);
+    ping = lcp_ping_find(p, out->number);
+    if (ping != NULL)
+        lcp_ping_end(p, ping, NULL);
+    else
+        lcp_waiters_tell(p, out->number, LCP_SENT_QUEUED);
+}
+
+static void
+put_alarm(struct lcp_pump *p, const struct lcp_output *out)
+{
+    char name[LCP_NAME_MAX + 1];
+    struct lcp_job *job;
+
+    if (out->alarm == LCP_ALARM_CONFLICT) {
+        lcp_pump_log(p, LCP_LOG_WARN,
+                     "peer %s: an id came again with other content; not taken",
+                     lcp_pump_peer_name(p, out->peer, name));
+        return;
+    }
+    /* A packet whose key is not the pinned one: worth a word only if that key really
+     * signed it. */
+    if (out->payload.len == 0 || p->peers[out->peer].is_looking ||
+        lcp_pump_now(p) < p->peers[out->peer].look_after_ms)
+        return;
+    job = lcp_pump_job(p, LCP_JOB_VERIFY, out->peer);
+    if (job == NULL || (job->raw = malloc(out->payload.len + 1)) == NULL) {
+        lcp_job_free(job);
+        return;
+    }
+    memcpy(job->raw, out->payload.data, out->payload.len);
+    job->raw_len = out->payload.len;
+    job->key = ((const struct lcp_msg *)out->message)->key;
+    p->peers[out->peer].is_looking = true;
+    lcp_pump_enqueue(p, job);
+}
+
+static void
+carry_out(struct lcp_pump *p, const struct lcp_output *out)
+{
+    char name[LCP_NAME_MAX + 1];
+
+    switch (out->kind) {
+    case LCP_OUT_TX:
+        p->world->ops->send(p->world, &out->to, lcp_span(out->header, LCP_HEADER_BYTES),
+                            out->payload);
+        break;
+    case LCP_OUT_ADMIT:
+        put_admission(p, out);
+        break;
+    case LCP_OUT_REFILL:
+        put_refill(p, out);
+        break;
+    case LCP_OUT_SETTLED:
+        put_settled(p, out);
+        break;
+    case LCP_OUT_PARKED:
+        put_parked(p, out);
+        break;
+    case LCP_OUT_ONLINE:
+        lcp_pump_log(p, LCP_LOG_INFO, "peer %s: online",
+                     lcp_pump_peer_name(p, out->peer, name));
+        break;
+    case LCP_OUT_OFFLINE:
+        lcp_pump_log(p, LCP_LOG_INFO, "peer %s: offline, silent %llu s",
+                     lcp_pump_peer_name(p, out->peer, name),
+                     (unsigned long long)(out->silent_ms / 1000));
+        break;
+    case LCP_OUT_ALARM:
+        put_alarm(p, out);
+        break;
+    }
+}
+
+static void
+start_batch(struct lcp_pump *p)
+{
+    struct lcp_batch *batch = &p->batch;
+
+    if (p->is_writing || p->lanes.jobs == 0)
+        return;
+    batch->count = 0;
+    while (batch->count < LCP_BATCH_JOBS_MAX && p->lanes.jobs > 0)
+        batch->jobs[batch->count++] = lcp_lanes_take(&p->lanes);
+    p->is_writing = true;
+    p->world->ops->work(p->world, &batch->task);
+}
+
+void
+lcp_pump_drain(struct lcp_pump *p)
+{
+    struct lcp_output out;
+
+    while (lcp_core_poll(p->core, lcp_pump_now(p), &out))
+        carry_out(p, &out);
+    if (p->is_stopping && !p->is_stop_saved && p->lanes.jobs == 0 && !p->is_writing) {
+        p->is_stop_saved = true;
+        lcp_pump_save_life(p, true);
+    }
+    start_batch(p);
+    lcp_reads_start(p);
+    lcp_mirror_start(p);
+}
+
+/* ---- completions ---- */
+
+static void
+batch_done(struct lcp_pump *p)
+{
+    struct lcp_batch *batch = &p->batch;
+
+    if (batch->err == LCP_ELOST || batch->checkpoint_err == LCP_ELOST) {
+        p->world->ops->lost(p->world, batch->err == LCP_ELOST
+                                          ? "fsync of the log failed"
+                                          : "fsync of the database failed");
+        return; /* nothing more is said to anybody */
+    }
+    p->is_writing = false;
+    if (batch->err == LCP_OK) {
+        p->changed = batch->changed;
+        p->jobs_committed += batch->count;
+    }
+    lcp_pump_degrade(p, batch->err);
+    for (uint32_t i = 0; i < batch->count; i++)
+        lcp_pump_finish(p, batch->jobs[i]);
+}
+
+void
+lcp_pump_done(struct lcp_pump *p, struct lcp_task *task)
+{
+    if (task == &p->batch.task)
+        batch_done(p);
+    else if (task == &p->mirror.task)
+        lcp_mirror_done(p);
+    else
+        lcp_reads_done(p, (struct lcp_read *)task);
+    lcp_pump_drain(p);
+}
+
+void
+lcp_pump_datagram(struct lcp_pump *p, const struct lcp_endpoint *from,
+                  struct lcp_span bytes)
+{
+    if (!p->is_stopping)
+        lcp_core_datagram(p->core, lcp_pump_now(p), from, bytes);
+    lcp_pump_drain(p);
+}
+
+/* ---- time ---- */
+
+static void
+start_expiry(struct lcp_pump *p)
+{
+    struct lcp_job *job;
+
+    if (p->is_expiring || p->next_expiry == 0 || lcp_pump_life_ms(p) < p->next_expiry)
+        return;
+    job = lcp_pump_job(p, LCP_JOB_EXPIRE, LCP_NO_PEER);
+    p->is_expiring = job != NULL;
+    lcp_pump_enqueue(p, job);
+}
+
+static void
+start_retention(struct lcp_pump *p, uint64_t now_ms)
+{
+    struct lcp_job *job;
+
+    if (p->retention_s == 0 || p->is_purging || now_ms < p->retention_at_ms)
+        return;
+    p->retention_at_ms = now_ms + LCP_RETENTION_MS;
+    job = lcp_pump_job(p, LCP_JOB_PURGE, LCP_NO_PEER);
+    if (job == NULL)
+        return;
+    job->wall_ms -= (int64_t)p->retention_s * 1000;
+    p->is_purging = true;
+    lcp_pump_enqueue(p, job);
+}
+
+/* Settles that met a full disk go again; without any, a small write finds out whether
+ * there is room. */
+static void
+retry_store(struct lcp_pump *p, uint64_t now_ms)
+{
+    struct lcp_job *job = p->retry;
+
+    if (p->degraded == NULL || now_ms < p->retry_at_ms)
+        return;
+    p->retry_at_ms = now_ms + LCP_STORE_RETRY_MS;
+    p->retry = NULL;
+    if (job == NULL && p->lanes.jobs == 0 && !p->is_writing)
+        lcp_pump_save_life(p, false);
+    while (job != NULL) {
+        struct lcp_job *next = job->next;
+
+        lcp_pump_enqueue(p, job);
+        job = next;
+    }
+}
+
+void
+lcp_pump_tick(struct lcp_pump *p)
+{
+    uint64_t now_ms = lcp_pump_now(p);
+
+    if (!p->is_stopping) {
+        lcp_waiters_tick(p, now_ms);
+        start_expiry(p);
+        start_retention(p, now_ms);
+        retry_store(p, now_ms);
+        if (p->next_expiry != 0 && now_ms - p->life_saved_ms >= LCP_LIFE_SAVE_MS)
+            lcp_pump_save_life(p, false);
+    }
+    lcp_pump_drain(p);
+}
+
+static uint64_t
+earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+uint64_t
+lcp_pump_next_ms(struct lcp_pump *p)
+{
+    uint64_t next = lcp_mirror_next_ms(p), now_ms = lcp_pump_now(p);
+
+    if (p->is_stopping)
+        return next;
+    next = earlier(next, lcp_core_next_ms(p->core));
+    next = earlier(next, lcp_waiters_next_ms(p));
+    if (p->next_expiry != 0) {
+        uint64_t life_ms = lcp_pump_life_ms(p);
+
+        if (!p->is_expiring)
+            next = earlier(next, p->next_expiry > life_ms
+                                     ? now_ms + p->next_expiry - life_ms
+                                     : now_ms);
+        next = earlier(next, p->life_saved_ms + LCP_LIFE_SAVE_MS);
+    }
+    if (p->degraded != NULL)
+        next = earlier(next, p->retry_at_ms);
+    if (p->retention_s != 0 && !p->is_purging)
+        next = earlier(next, p->retention_at_ms);
+    return next;
+}
+
+void
+lcp_pump_set_socket(struct lcp_pump *p, bool is_bound, int rcv_bytes, int snd_bytes)
+{
+    p->is_bound = is_bound;
+    p->rcv_bytes = rcv_bytes;
+    p->snd_bytes = snd_bytes;
+}
+
+void
+lcp_pump_stop(struct lcp_pump *p)
+{
+    p->is_stopping = true;
+    while (p->waiter_count > 0)
+        lcp_waiters_tell(p, p->waiters[0].number, LCP_SENT_QUEUED);
+    for (size_t i = 0; i < LCP_PINGS_MAX; i++) {
+        if (p->pings[i].number != 0)
+            lcp_ping_end(p, &p->pings[i], NULL);
+    }
+    while (p->retry != NULL) {
+        struct lcp_job *job = p->retry;
+
+        p->retry = job->next;
+        lcp_job_free(job);
+    }
+    lcp_pump_drain(p);
+}
+
+bool
+lcp_pump_is_idle(const struct lcp_pump *p)
+{
+    return !p->is_writing && p->lanes.jobs == 0 && p->read_running == NULL &&
+           p->read_head == NULL && !p->is_mirroring &&
+           (!p->is_stopping || p->is_stop_saved);
+}

@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Birth and death of the pump: memory, the machine, what the record remembers, the
+ * configured peers.
+ */
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "node/state.h"
+
+static enum lcp_err
+make_core(struct lcp_pump *p, const struct lcp_conf *conf)
+{
+    const char *aliases[LCP_ALIASES_MAX];
+    struct lcp_core_config config = {
+        .name = conf->name,
+        .aliases = aliases,
+        .alias_count = conf->alias_count,
+        .retries_max = conf->retries_max,
+        .retry_base_ms = conf->retry_base_ms,
+        .ack_timeout_ms = conf->ack_timeout_ms,
+        .heartbeat_ms = conf->heartbeat_ms,
+        .peer_timeout_ms = conf->peer_timeout_ms,
+        .limits.peers_max = p->peers_max,
+    };
+    size_t size = lcp_core_size(&config.limits);
+    enum lcp_err err;
+
+    for (size_t i = 0; i < conf->alias_count; i++)
+        aliases[i] = conf->aliases[i];
+    memcpy(config.key, p->identity.key.bytes, sizeof config.key);
+    p->world->ops->random(p->world, config.random_seed, sizeof config.random_seed);
+    p->core_memory = calloc(1, size);
+    if (p->core_memory == NULL)
+        return LCP_ENOMEM;
+    err = lcp_core_init(p->core_memory, size, &config, lcp_pump_now(p), &p->core);
+    lcp_wipe(config.random_seed, sizeof config.random_seed);
+    return err;
+}
+
+static enum lcp_err
+make_tables(struct lcp_pump *p)
+{
+    p->peers = calloc(p->peers_max, sizeof p->peers[0]);
+    p->lane_memory = calloc(p->peers_max + 1, sizeof p->lane_memory[0]);
+    p->batch.scratch = malloc(sizeof *p->batch.scratch);
+    p->batch.text = malloc(LCP_PAYLOAD_MAX);
+    p->read_nodes = calloc(LCP_JSON_NODES_MAX, sizeof p->read_nodes[0]);
+    p->request_nodes = calloc(LCP_IPC_NODES_MAX, sizeof p->request_nodes[0]);
+    p->request.ids = calloc(LCP_REQUEST_IDS_MAX, sizeof p->request.ids[0]);
+    p->request.text_buf = malloc(LCP_IPC_REQUEST_MAX);
+    if (p->peers == NULL || p->lane_memory == NULL || p->batch.scratch == NULL ||
+        p->batch.text == NULL || p->read_nodes == NULL || p->request_nodes == NULL ||
+        p->request.ids == NULL || p->request.text_buf == NULL)
+        return LCP_ENOMEM;
+    lcp_lanes_init(&p->lanes, p->lane_memory, p->peers_max + 1);
+    return lcp_flights_init(&p->flights, 1024);
+}
+
+static enum lcp_err
+meta(struct lcp_store *store, const char *name, int64_t absent, int64_t *value)
+{
+    enum lcp_err err = store->ops->meta_get(store, name, value);
+
+    if (err != LCP_ENOTFOUND)
+        return err;
+    *value = absent;
+    return LCP_OK;
+}
+
+/* The life clock goes on where it was saved, plus what the wall clock says has passed,
+ * if that is believable. docs/protocol.md "Rules" 9. */
+static enum lcp_err
+load_life(struct lcp_pump *p, struct lcp_store *store)
+{
+    int64_t life, wall, mirrored, clean, gap;
+    enum lcp_err err;
+
+    if ((err = meta(store, "life_ms", 1, &life)) != LCP_OK ||
+        (err = meta(store, "life_wall_ms", 0, &wall)) != LCP_OK ||
+        (err = meta(store, "mirrored", 0, &mirrored)) != LCP_OK ||
+        (err = meta(store, "clean_stop", 1, &clean)) != LCP_OK)
+        return err;
+    gap = p->world->ops->wall_ms(p->world) - wall;
+    p->life_start_ms = (uint64_t)life;
+    if (wall != 0 && gap > 0 && gap <= LCP_LIFE_GAP_MAX_MS)
+        p->life_start_ms += (uint64_t)gap;
+    p->changed = store->ops->changed(store);
+    p->mirrored = (uint64_t)mirrored;
+    if (!clean) {
+        p->mend_at =
+            0; /* what lay before the watermark is looked through in the background */
+        p->mend_to = p->mirrored;
+    }
+    return store->ops->next_expiry(store, &p->next_expiry);
+}
+
+struct stale {
+    struct lcp_pump *p;
+};
+
+static bool
+resign_row(void *ctx, const struct lcp_row *row)
+{
+    struct stale *stale = ctx;
+    struct lcp_job *job = lcp_pump_job(stale->p, LCP_JOB_RESIGN, LCP_NO_PEER);
+
+    if (job != NULL)
+        job->number = row->number;
+    lcp_pump_enqueue(stale->p, job);
+    return job != NULL;
+}
+
+/* Looks at queued mail only when the name or key is another than at the last start. */
+static enum lcp_err
+check_identity(struct lcp_pump *p, struct lcp_store *store)
+{
+    uint8_t digest[LCP_DIGEST_BYTES], both[LCP_KEY_BYTES + LCP_NAME_MAX] = {0};
+    struct lcp_query query = {.dir = LCP_OUT, .without_raw = true};
+    struct stale stale = {.p = p};
+    int64_t now = 0, then;
+    enum lcp_err err = meta(store, "identity", 0, &then);
+
+    if (err != LCP_OK)
+        return err;
+    memcpy(both, p->identity.key.bytes, LCP_KEY_BYTES);
+    memcpy(both + LCP_KEY_BYTES, p->name, strlen(p->name));
+    lcp_digest(lcp_span(both, sizeof both), digest);
+    memcpy(&now, digest, sizeof now);
+    if (now == then)
+        return LCP_OK;
+    if (then != 0)
+        err = store->ops->each(store, &query, resign_row, &stale);
+    if (err == LCP_OK)
+        err = store->ops->begin(store);
+    if (err == LCP_OK)
+        err = store->ops->meta_put(store, "identity", now);
+    if (err == LCP_OK)
+        err = store->ops->commit(store);
+    if (err != LCP_OK)
+        store->ops->rollback(store);
+    return err;
+}
+
+static void
+fill_in(struct lcp_pump *p, const struct lcp_pump_config *config)
+{
+    const struct lcp_conf *conf = config->conf;
+
+    p->world = config->world;
+    p->version = config->version;
+    p->reload = config->reload;
+    p->reload_ctx = config->reload_ctx;
+    p->identity = *config->identity;
+    memcpy(p->home, conf->home, sizeof p->home);
+    memcpy(p->name, conf->name, sizeof p->name);
+    p->address = conf->address;
+    p->ttl_s = conf->ttl_s;
+    p->retention_s = conf->retention_s;
+    p->peers_max = conf->peers_max;
+    p->reader = config->reader;
+    p->mirror.mirror = config->mirror;
+    p->mirror.task = (struct lcp_task){.hand = LCP_HAND_MIRROR};
+    p->batch.task = (struct lcp_task){.hand = LCP_HAND_WRITER, .run = lcp_batch_run};
+    p->batch.store = config->writer;
+    p->batch.identity = &p->identity;
+    p->batch.name = p->name;
+    p->started_ms = lcp_pump_now(p);
+    p->next_ephemeral = LCP_EPHEMERAL | 1;
+    p->seen_is_dirty = true;
+}
+
+/* Nothing runs yet, so the reader may be used here. */
+static enum lcp_err
+first_peers(struct lcp_pump *p, const struct lcp_pump_config *config, char *fault)
+{
+    struct lcp_read *read = lcp_pump_overview_of(p, config->conf);
+    enum lcp_err err;
+
+    if (read == NULL)
+        return LCP_ENOMEM;
+    lcp_read_run(&read->task);
+    err = read->err;
+    if (err == LCP_OK)
+        err = lcp_pump_apply_peers(p, config->conf, read->peers, fault);
+    lcp_read_free(read);
+    return err;
+}
+
+enum lcp_err
+lcp_pump_new(const struct lcp_pump_config *config, char *fault, struct lcp_pump **out)
+{
+    struct lcp_pump *p = calloc(1, sizeof *p);
+    enum lcp_err err = LCP_ENOMEM;
+
+    fault[0] = '\0';
+    if (p == NULL)
+        return LCP_ENOMEM;
+    fill_in(p, config);
+    if (lcp_path_join(p->data_path, sizeof p->data_path, p->home, "data") != LCP_OK) {
+        err = LCP_EFULL;
+        goto out;
+    }
+    if ((err = make_tables(p)) != LCP_OK ||
+        (err = make_core(p, config->conf)) != LCP_OK ||
+        (err = load_life(p, config->writer)) != LCP_OK ||
+        (err = check_identity(p, config->writer)) != LCP_OK)
+        goto out;
+    err = first_peers(p, config, fault);
+    if (err != LCP_OK)
+        goto out;
+    lcp_pump_save_life(p, false);
+    *out = p;
+    return LCP_OK;
+
+out:
+    lcp_pump_free(p);
+    return err;
+}
+
+static void
+free_reads(struct lcp_read *read)
+{
+    while (read != NULL) {
+        struct lcp_read *next = read->next;
+
+        lcp_read_free(read);
+        read = next;
+    }
+}
+
+static void
+free_jobs(struct lcp_job *job)
+{
+    while (job != NULL) {
+        struct lcp_job *next = job->next;
+
+        lcp_job_free(job);
+        job = next;
+    }
+}
+
+void
+lcp_pump_free(struct lcp_pump *p)
+{
+    if (p == NULL)
+        return;
+    while (p->lanes.jobs > 0)
+        lcp_job_free(lcp_lanes_take(&p->lanes));
+    for (uint32_t i = 0; p->is_writing && i < p->batch.count; i++)
+        lcp_job_free(p->batch.jobs[i]);
+    free_jobs(p->retry);
+    free_jobs(p->unconfirmed);
+    free_reads(p->read_head);
+    free_reads(p->unwritten);
+    lcp_read_free(p->read_running);
+    lcp_flights_free(&p->flights);
+    free(p->core_memory);
+    free(p->peers);
+    free(p->lane_memory);
+    free(p->batch.scratch);
+    free(p->batch.text);
+    free(p->read_nodes);
+    free(p->request_nodes);
+    free(p->request.ids);
+    free(p->request.text_buf);
+    free(p->waiters);
+    free(p->reply_buf);
+    lcp_wipe(&p->identity, sizeof p->identity);
+    free(p);
+}
+
+/* ---- peers of the configuration ---- */
+
+/* The key a peer is known by: configured, pinned, or none yet. A contradiction is an
+ * error; the configured key is then remembered, so that a person can trust it. */
+static enum lcp_err
+key_of(struct lcp_pump *p, const struct lcp_conf_peer *peer,
+       const struct lcp_read_peer *pin, struct lcp_core_peer *out, char *fault)
+{
+    const struct lcp_key *key = lcp_key_is_set(&peer->key) ? &peer->key : &pin->key;
+    bool is_pinned = pin->how[0] != '\0';
+    uint32_t index = lcp_core_peer_find(p->core, peer->name);
+
+    if (is_pinned && !lcp_key_eq(key, &pin->key)) {
+        snprintf(fault, LCP_CONF_FAULT_MAX,
+                 "lcp.conf:%u: PublicKey of %s is not the key that is pinned (%s); if "
+                 "it is right, "
+                 "say: lcp peer trust %s FINGERPRINT",
+                 peer->line, peer->name, pin->how, peer->name);
+        if (index != LCP_NO_PEER)
+            p->peers[index].offered = *key;
+        return LCP_ECONFLICT;
+    }
+    out->has_key = is_pinned || lcp_key_is_set(&peer->key);
+    if (out->has_key)
+        memcpy(out->key, key->bytes, LCP_KEY_BYTES);
+    return LCP_OK;
+}
+
+static void
+pin_configured(struct lcp_pump *p, const struct lcp_conf_peer *peer, uint32_t index)
+{
+    struct lcp_job *job = lcp_pump_job(p, LCP_JOB_PIN, index);
+
+    if (job == NULL)
+        return;
+    job->key = peer->key;
+    strcpy(job->how, "config");
+    lcp_pump_enqueue(p, job);
+}
+
+static enum lcp_err
+apply_peer(struct lcp_pump *p, const struct lcp_conf_peer *peer,
+           const struct lcp_read_peer *pin, char *fault)
+{
+    struct lcp_core_peer core_peer = {.name = peer->name, .endpoint = peer->endpoint};
+    uint32_t index;
+    enum lcp_err err = key_of(p, peer, pin, &core_peer, fault);
+
+    if (err != LCP_OK)
+        return err;
+    err = lcp_core_peer_put(p->core, lcp_pump_now(p), &core_peer, &index);
+    if (err != LCP_OK) {
+        snprintf(fault, LCP_CONF_FAULT_MAX, "lcp.conf:%u: peer %s: %s", peer->line,
+                 peer->name,
+                 err == LCP_EFULL ? "no room for more peers; raise MaxPeers and restart"
+                 : err == LCP_EEXIST
+                     ? "its address is another peer's"
+                     : "this is our own key, or the name is not allowed");
+        return err;
+    }
+    if (core_peer.has_key && pin->how[0] == '\0')
+        pin_configured(p, peer, index);
+    return LCP_OK;
+}
+
+static bool
+is_configured(const struct lcp_conf *conf, const char *name)
+{
+    for (size_t i = 0; i < conf->peer_count; i++) {
+        if (strcmp(conf->peers[i].name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* A peer that a person removed is forgotten with its pin: under the same name a new one
+ * may come. */
+static void
+remove_peer(struct lcp_pump *p, uint32_t index)
+{
+    struct lcp_job *job = lcp_pump_job(p, LCP_JOB_UNPIN, index);
+
+    if (job != NULL) {
+        job->peer = LCP_NO_PEER; /* the index may soon be another's */
+        lcp_pump_enqueue(p, job);
+    }
+    lcp_core_peer_del(p->core, lcp_pump_now(p), index);
+    p->peers[index] = (struct lcp_pump_peer){0};
+}
+
+enum lcp_err
+lcp_pump_apply_peers(struct lcp_pump *p, const struct lcp_conf *conf,
+                     const struct lcp_read_peer *pins, char *fault)
+{
+    for (uint32_t i = 0; i < p->peers_max; i++) {
+        struct lcp_core_peer_view view;
+
+        if (lcp_core_peer_view(p->core, lcp_pump_now(p), i, &view) &&
+            !is_configured(conf, view.name))
+            remove_peer(p, i);
+    }
+    for (size_t i = 0; i < conf->peer_count; i++) {
+        enum lcp_err err = apply_peer(p, &conf->peers[i], &pins[i], fault);
+
+        if (err != LCP_OK)
+            return err;
+    }
+    return LCP_OK;
+}
+
+struct lcp_read *
+lcp_pump_overview_of(struct lcp_pump *p, const struct lcp_conf *conf)
+{
+    struct lcp_read *read = lcp_reads_new(p, LCP_VERB_RELOAD, 0, true);
+
+    if (read == NULL)
+        return NULL;
+    read->peers = calloc(conf->peer_count + 1, sizeof read->peers[0]);
+    read->conf = calloc(1, sizeof *read->conf);
+    if (read->peers == NULL || read->conf == NULL) {
+        lcp_read_free(read);
+        return NULL;
+    }
+    *read->conf = *conf;
+    read->conf->peers = calloc(conf->peer_count + 1, sizeof conf->peers[0]);
+    if (read->conf->peers == NULL) {
+        lcp_read_free(read);
+        return NULL;
+    }
+    for (size_t i = 0; i < conf->peer_count; i++) {
+        read->conf->peers[i] = conf->peers[i];
+        memcpy(read->peers[i].name, conf->peers[i].name, sizeof read->peers[i].name);
+    }
+    read->peer_count = (uint32_t)conf->peer_count;
+    return read;
+}
+
+enum lcp_err
+lcp_pump_reload(struct lcp_pump *p, const struct lcp_conf *conf, char *fault)
+{
+    struct lcp_read *read = lcp_pump_overview_of(p, conf);
+
+    fault[0] = '\0';
+    if (read == NULL)
+        return LCP_ENOMEM;
+    lcp_reads_add(p, read);
+    lcp_pump_drain(p);
+    return LCP_OK;
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the pump's files share: its state, and the functions they call in each other.
+ * Private to node/.
+ */
+#ifndef LCP_NODE_STATE_H
+#define LCP_NODE_STATE_H
+
+#include "lcp/core.h"
+#include "node/flights.h"
+#include "node/job.h"
+#include "node/lanes.h"
+#include "node/pump.h"
+#include "node/read.h"
+#include "store/mirror.h"
+
+enum {
+    LCP_SEND_ANSWER_MS = 9500, /* a legacy client gives up at 10 s */
+    LCP_PONG_WAIT_MS =
+        2000, /* after the ACK: then the peer's agent answers pings, not its node */
+    LCP_PINGS_MAX = 32,       /* open at once */
+    LCP_LIFE_SAVE_MS = 60000, /* how much of a TTL a crash may give back, at most */
+    LCP_SEEN_WRITE_MS = 10000,
+    LCP_MIRROR_STEP = 256, /* changes a mirror task carries out */
+    LCP_MIRROR_RETRY_MS = 5000,
+    LCP_STORE_RETRY_MS = 1000,
+    LCP_RETENTION_MS = 3600000,
+    LCP_OTHER_KEY_MS = 60000, /* one word about another key a minute and peer */
+    LCP_LIFE_GAP_MAX_MS = 7 * 24 * 3600 * 1000,
+    LCP_LOG_LINE = 512,
+};
+
+/* A client that waits for what becomes of a message. */
+struct lcp_waiter {
+    uint64_t client, number, started_ms, deadline_ms;
+    bool is_ours;
+    char to[LCP_NAME_MAX + 1], id[LCP_ID_MAX + 1];
+};
+
+/* A ping of the daemon's own. */
+struct lcp_ping {
+    uint64_t number; /* ephemeral; 0: free */
+    uint64_t client, started_ms, deadline_ms;
+    uint32_t peer, rtt_ms;
+    bool is_ours, is_acked;
+    char id[LCP_ID_MAX + 1];
+};
+
+/* What the pump remembers of a peer beside the machine. */
+struct lcp_pump_peer {
+    struct lcp_key offered; /* a key that signed validly but is not the pinned one */
+    uint64_t look_after_ms; /* no further look at other keys before that */
+    bool is_looking;
+};
+
+struct lcp_mirror_task {
+    struct lcp_task task;
+    struct lcp_mirror *mirror;
+    uint64_t after, through;
+    uint64_t goal; /* p->changed when the task began */
+    uint32_t limit;
+    bool seen;
+    enum lcp_err err;
+};
+
+struct lcp_pump {
+    struct lcp_world *world;
+    const char *version;
+    enum lcp_err (*reload)(void *ctx, struct lcp_conf *conf, char *fault);
+    void *reload_ctx;
+    char home[LCP_PATH_MAX], data_path[LCP_PATH_MAX];
+    char name[LCP_NAME_MAX + 1];
+    struct lcp_endpoint address;
+    struct lcp_identity identity;
+    uint64_t ttl_s, retention_s;
+
+    void *core_memory;
+    struct lcp_core *core;
+    uint32_t peers_max;
+    struct lcp_pump_peer *peers;
+
+    struct lcp_lanes lanes;
+    struct lcp_lane *lane_memory;
+    struct lcp_batch batch;
+    bool is_writing;
+    struct lcp_job *retry; /* SETTLEs that met a full disk */
+    uint64_t retry_at_ms;
+    const char *degraded; /* why; NULL when all is well */
+    uint64_t jobs_committed;
+
+    struct lcp_store *reader;
+    struct lcp_json_node *read_nodes;
+    struct lcp_read *read_head, *read_tail, *read_running;
+    struct lcp_read *unwritten; /* answers that wait for the files they name */
+
+    struct lcp_mirror_task mirror;
+    bool is_mirroring, seen_is_dirty;
+    uint64_t changed, mirrored; /* greatest change committed; done by the mirror */
+    uint64_t mend_at, mend_to;  /* background mend after a crash */
+    uint64_t mirror_retry_ms, seen_after_ms;
+    const char *mirror_fault;
+
+    struct lcp_flights flights;
+    uint64_t next_ephemeral;
+    struct lcp_waiter *waiters;
+    size_t waiter_count, waiter_cap;
+    struct lcp_ping pings[LCP_PINGS_MAX];
+
+    uint64_t started_ms, life_start_ms, life_saved_ms, next_expiry, retention_at_ms;
+    bool is_expiring, is_purging;
+
+    struct lcp_json_node *request_nodes;
+    struct lcp_request request;
+    char *reply_buf;
+    size_t reply_cap;
+    /* Numbers of legacy CHECK answers that are on their way: tag is the job's address.
+     */
+    struct lcp_job *unconfirmed;
+    uint64_t next_tag;
+
+    bool is_bound, is_stopping, is_stop_saved;
+    int rcv_bytes, snd_bytes;
+};
+
+/* pump.c */
+uint64_t lcp_pump_now(struct lcp_pump *p);
+uint64_t lcp_pump_life_ms(struct lcp_pump *p);
+void lcp_pump_log(struct lcp_pump *p, enum lcp_level level, const char *format, ...)
+    LCP_PRINTF(3, 4);
+const char *lcp_pump_peer_name(struct lcp_pump *p, uint32_t peer,
+                               char out[LCP_NAME_MAX + 1]);
+/* A zeroed job with times, peer and client filled in; NULL without memory. */
+struct lcp_job *lcp_pump_job(struct lcp_pump *p, enum lcp_job_kind kind, uint32_t peer);
+void lcp_pump_enqueue(struct lcp_pump *p, struct lcp_job *job);
+/* Carries out what the machine wants, starts idle hands. Ends every entry into the
+ * pump. */
+void lcp_pump_drain(struct lcp_pump *p);
+void lcp_pump_save_life(struct lcp_pump *p, bool is_clean_stop);
+void lcp_pump_sign_ephemeral(struct lcp_pump *p, uint32_t peer, const char *type,
+                             const char *id, const char *reply_to, uint64_t number);
+/* Applies what the configuration says of peers; pins[i] is what the record knows of
+ * conf->peers[i]. */
+LCP_MUST_USE enum lcp_err lcp_pump_apply_peers(struct lcp_pump *p,
+                                               const struct lcp_conf *conf,
+                                               const struct lcp_read_peer *pins,
+                                               char *fault);
+/* A read with the peers of a configuration by name. NULL without memory. */
+struct lcp_read *lcp_pump_overview_of(struct lcp_pump *p, const struct lcp_conf *conf);
+
+/* finish.c: what a job's end means. Frees the job. */
+void lcp_pump_finish(struct lcp_pump *p, struct lcp_job *job);
+void lcp_pump_degrade(struct lcp_pump *p, enum lcp_err err);
+
+/* waiters.c */
+void lcp_waiters_add(struct lcp_pump *p, const struct lcp_job *job);
+/* Tells everyone who waits for this message. */
+void lcp_waiters_tell(struct lcp_pump *p, uint64_t number, int state);
+void lcp_waiters_tick(struct lcp_pump *p, uint64_t now_ms);
+void lcp_waiters_drop(struct lcp_pump *p, uint64_t client);
+uint64_t lcp_waiters_next_ms(const struct lcp_pump *p);
+struct lcp_ping *lcp_ping_find(struct lcp_pump *p, uint64_t number);
+struct lcp_ping *lcp_ping_find_id(struct lcp_pump *p, uint32_t peer, const char *id);
+void lcp_ping_end(struct lcp_pump *p, struct lcp_ping *ping, const char *answered_by);
+
+/* reply.c */
+typedef void lcp_reply_fn(struct lcp_writer *w, void *ctx);
+void lcp_pump_reply(struct lcp_pump *p, uint64_t client, bool is_ours,
+                    lcp_reply_fn *write, void *ctx);
+void lcp_pump_reply_error(struct lcp_pump *p, uint64_t client, bool is_ours,
+                          const char *code, const char *message, const char *hint);
+/* The error reply that fits err, for requests about a message. */
+void lcp_pump_reply_err(struct lcp_pump *p, uint64_t client, bool is_ours,
+                        enum lcp_err err, const char *what);
+void lcp_pump_reply_ok(struct lcp_pump *p, uint64_t client, bool is_ours);
+void lcp_pump_reply_sent(struct lcp_pump *p, const struct lcp_waiter *waiter,
+                         int state);
+void lcp_pump_reply_count(struct lcp_pump *p, uint64_t client, bool is_ours,
+                          const char *member, uint64_t count);
+void lcp_pump_reply_overview(struct lcp_pump *p, struct lcp_read *read);
+void lcp_pump_reply_strangers(struct lcp_pump *p, uint64_t client, bool is_ours);
+
+/* reads.c */
+struct lcp_read *lcp_reads_new(struct lcp_pump *p, enum lcp_verb verb, uint64_t client,
+                               bool is_ours);
+void lcp_reads_add(struct lcp_pump *p, struct lcp_read *read);
+void lcp_reads_start(struct lcp_pump *p);
+void lcp_reads_done(struct lcp_pump *p, struct lcp_read *read);
+/* Answers whose files are written now; with a broken mirror they are read again without
+ * file names. */
+void lcp_reads_written(struct lcp_pump *p);
+void lcp_mirror_start(struct lcp_pump *p);
+void lcp_mirror_done(struct lcp_pump *p);
+uint64_t lcp_mirror_next_ms(const struct lcp_pump *p);
+
+#endif
