@@ -182,7 +182,8 @@ def python_node_is_what_it_claims(scratch):
         endpoint.send(victim.address, h.packet(h.DATA, seq, killer_payload(label, payload, key)))
         died = h.wait_until(lambda: not victim.stats()["receiver_alive"], 5)
         _, acked = endpoint.recv_until(lambda kind, got, _: kind == h.ACK and got == seq, 2)
-        REPORT.check(died and acked, "the python node acknowledges, then dies of: " + label)
+        REPORT.check(died and acked and fault_of(killer_payload(label, payload, key)) is not None,
+                     "the python node acknowledges, then dies of (and our audit sees): " + label)
         victim.stop()
     endpoint.close()
 
