@@ -213,19 +213,36 @@ write_peer(struct lcp_writer *w, const struct lcp_json *doc,
     lcp_write_object_end(w);
 }
 
+static void
+write_own(struct lcp_writer *w, const struct lcp_shown *shown, const char *time)
+{
+    lcp_write_key(w, "_sent");
+    lcp_write_object(w);
+    lcp_write_member_string(w, "to", shown->peer);
+    lcp_write_member_string(w, "state", shown->sent_state);
+    lcp_write_member_string(w, "at", time);
+    lcp_write_object_end(w);
+}
+
 void
 lcp_ipc_write_message(struct lcp_writer *w, const struct lcp_json *doc,
                       const struct lcp_shown *shown)
 {
-    uint32_t number = lcp_json_member(doc, 0, "_number");
-    uint32_t filepath = lcp_json_member(doc, 0, "_filepath");
-    uint32_t peer = lcp_json_member(doc, 0, "_peer");
-    uint32_t received = lcp_json_member(doc, 0, "_received");
+    static const char *const names[] = {"_number", "_filepath", "_peer", "_received",
+                                        "_sent"};
+    enum { NAMES = sizeof(names) / sizeof(names[0]) };
+    uint32_t foreign[NAMES];
     char time[40];
 
+    for (size_t i = 0; i < NAMES; i++)
+        foreign[i] = lcp_json_member(doc, 0, names[i]);
     lcp_write_object(w);
     for (uint32_t at = lcp_json_first(doc, 0); at != 0; at = doc->nodes[at].next) {
-        if (at == number || at == filepath || at == peer || at == received)
+        bool is_forged = false;
+
+        for (size_t i = 0; i < NAMES; i++)
+            is_forged |= at == foreign[i];
+        if (is_forged)
             continue;
         write_key_of(w, doc, at);
         lcp_write_value(w, doc, at);
@@ -233,9 +250,13 @@ lcp_ipc_write_message(struct lcp_writer *w, const struct lcp_json *doc,
     lcp_write_member_int(w, "_number", (int64_t)shown->number);
     if (shown->filepath != NULL)
         lcp_write_member_string(w, "_filepath", shown->filepath);
-    write_peer(w, doc, shown);
     lcp_iso8601_print(shown->received_wall_ms, time);
-    lcp_write_member_string(w, "_received", time);
+    if (shown->sent_state != NULL) {
+        write_own(w, shown, time);
+    } else {
+        write_peer(w, doc, shown);
+        lcp_write_member_string(w, "_received", time);
+    }
     lcp_write_object_end(w);
 }
 

@@ -43,8 +43,8 @@ bool lcp_ipc_has_version(struct lcp_span object);
 void lcp_ipc_write_error(struct lcp_writer *w, bool is_ours, const char *code, const char *message,
                          const char *hint);
 
-/* Writes a message for display: its own members as they came, without the four names that are ours, then ours.
- * doc is the parsed message. */
+/* Writes a message for display: its own members as they came, without the names that are ours, then ours
+ * (docs/ipc.md). doc is the parsed message. */
 struct lcp_shown {
     uint64_t number;
     const char *filepath;    /* NULL: no member */
@@ -52,7 +52,8 @@ struct lcp_shown {
     const char *fingerprint; /* NULL: null */
     const char *version;     /* "1.1" */
     int64_t received_wall_ms; /* or accepted */
-    const char *sent_state;   /* a message of ours: `_sent` instead of `_peer`; NULL: received */
+    const char *sent_state;   /* a message of ours: `_sent` (to, state, at) instead of `_peer` and
+                                 `_received`; NULL: received */
 };
 void lcp_ipc_write_message(struct lcp_writer *w, const struct lcp_json *doc,
                            const struct lcp_shown *shown);

@@ -187,7 +187,7 @@ errors_have_two_shapes(void)
 }
 
 static const char *
-show(const char *message, const char *peer, const char *filepath)
+show_as(const char *message, const char *peer, const char *filepath, const char *state)
 {
     static char out[4096];
     struct lcp_json_node nodes[64];
@@ -198,7 +198,8 @@ show(const char *message, const char *peer, const char *filepath)
                               .peer = peer,
                               .fingerprint = "00ff",
                               .version = "1.1",
-                              .received_wall_ms = 0};
+                              .received_wall_ms = 0,
+                              .sent_state = state};
 
     REQUIRE(lcp_json_parse(lcp_span_str(message), &doc) == LCP_JSON_FAULT_NONE);
     lcp_writer_init(&w, out, sizeof(out), 0);
@@ -208,15 +209,21 @@ show(const char *message, const char *peer, const char *filepath)
     return out;
 }
 
+static const char *
+show(const char *message, const char *peer, const char *filepath)
+{
+    return show_as(message, peer, filepath, NULL);
+}
+
 static void
 members_of_ours_cannot_be_forged(void)
 {
     const char *out;
 
-    out = show(
-        "{\"from\":\"bob\",\"_number\":7,\"_peer\":{\"name\":\"root\"},"
-        "\"_filepath\":\"/etc/passwd\",\"_received\":1,\"x\":[1.50,{\"_number\":8}]}",
-        "bob", "/h/f.json");
+    out = show("{\"from\":\"bob\",\"_number\":7,\"_peer\":{\"name\":\"root\"},"
+               "\"_filepath\":\"/etc/"
+               "passwd\",\"_received\":1,\"_sent\":{},\"x\":[1.50,{\"_number\":8}]}",
+               "bob", "/h/f.json");
     CHECK(strstr(out,
                  "{\"from\":\"bob\",\"x\":[1.50,{\"_number\":8}],\"_number\":41,"
                  "\"_filepath\":\"/h/f.json\",\"_peer\":{\"name\":\"bob\","
@@ -232,6 +239,13 @@ members_of_ours_cannot_be_forged(void)
                  "{\"_numbe\":4,\"a\\\"\\u0000b\":5,\"from\":\"Bobby\",\"_number\":41,"
                  "\"_peer\":{\"name\":\"bob\",\"callsItself\":\"Bobby\",") == out);
     CHECK(strstr(out, "_filepath") == NULL);
+    CHECK(strstr(out, "_sent") == NULL);
+
+    out = show_as("{\"from\":\"me\",\"_sent\":1}", "bob", NULL, "queued");
+    CHECK(strstr(out, "{\"from\":\"me\",\"_number\":41,\"_sent\":{\"to\":\"bob\","
+                      "\"state\":\"queued\","
+                      "\"at\":\"1970-01-01T") == out);
+    CHECK(strstr(out, "_peer") == NULL && strstr(out, "_received") == NULL);
 }
 
 static void
