@@ -214,7 +214,7 @@ lcp_float_overflows(struct lcp_span text)
 }
 
 /* floor(log10(2^exponent)), or of 3/4 of that. Both agree with exact arithmetic for
- * every exponent of a double (test_float.c walks them). */
+ * every exponent of a double (the oracle test meets every one of them). */
 static int32_t
 floor_log10(int32_t exponent, bool three_quarters)
 {
