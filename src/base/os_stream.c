@@ -49,7 +49,7 @@ peer_uid(int fd, uid_t *uid)
 enum lcp_err
 lcp_os_check_peer(int fd)
 {
-    uid_t uid;
+    uid_t uid = (uid_t)-1;
     enum lcp_err err = peer_uid(fd, &uid);
 
     if (err != LCP_OK)
