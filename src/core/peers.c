@@ -172,12 +172,10 @@ lcp_peer_note_rtt(struct lcp_peer *peer, uint64_t rtt_ms)
         peer->rtt_8th = 8 * sample;
     else /* srtt = 7/8 srtt + 1/8 sample, in eighths */
         peer->rtt_8th += sample - (peer->rtt_8th + 4) / 8;
-    if (peer->rtt_8th == 0)
-        peer->rtt_8th = 1;
 }
 
 uint32_t
 lcp_peer_rtt_ms(const struct lcp_peer *peer)
 {
-    return (peer->rtt_8th + 7) / 8;
+    return (peer->rtt_8th + 4) / 8;
 }

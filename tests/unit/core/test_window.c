@@ -1,0 +1,576 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Messages of ours on their way: tries, ACKs, windows, parking, probes, refills.
+ */
+#include "rig.h"
+
+static struct rig rig;
+
+/* One peer with a pinned key, greeted and, if it answers, online. */
+static void
+with_peer(bool answers)
+{
+    rig_new(&rig);
+    rig.answers[0] = answers;
+    REQUIRE(rig_put(&rig, 0, true) == LCP_OK);
+    rig_run(&rig, 100);
+    rig_hush(&rig);
+}
+
+static void
+a_message_is_tried_five_times_and_parked_at_9500(void)
+{
+    with_peer(false);
+    rig_queue(&rig, 0);
+    rig_run(&rig, 10000);
+    rig_expect(&rig, "five tries",
+               "  1100 p0 refill after 0 count 8\n"
+               "  1100 p0 data 1\n"
+               "  1600 p0 data 1\n"
+               "  2600 p0 data 1\n"
+               "  4600 p0 data 1\n"
+               "  7600 p0 data 1\n"
+               " 10600 p0 parked 1\n");
+    CHECK(rig_counter(&rig, LCP_COUNT_RETRIES) == 4);
+    CHECK(rig_view(&rig, 0).is_away);
+    CHECK(rig_view(&rig, 0).inflight == 0);
+    rig_free(&rig);
+}
+
+static void
+numbers_are_fresh_for_every_transmission(void)
+{
+    with_peer(false);
+    for (int i = 0; i < 8; i++)
+        rig_queue(&rig, 0);
+    rig_run(&rig, 9000);
+    for (size_t i = 0; i < rig.tx_count; i++)
+        for (size_t k = 0; k < i; k++)
+            CHECK(rig.tx[i].seq != rig.tx[k].seq);
+    CHECK(rig.tx_count == 41); /* 8 messages x 5, one heartbeat */
+    rig_free(&rig);
+}
+
+static void
+an_ack_of_any_transmission_settles_with_its_own_round_trip(void)
+{
+    static const struct {
+        const char *label;
+        uint64_t at_ms; /* when the ACK comes, after the first transmission */
+        size_t try;     /* which it acknowledges */
+        const char *want;
+    } rows[] = {
+        {"first, at once", 20, 0, "  1120 p0 settled 1 rtt 20\n"},
+        {"first, while the third is out", 1700, 0, "  2800 p0 settled 1 rtt 1700\n"},
+        {"second, while the third is out", 1700, 1, "  2800 p0 settled 1 rtt 1200\n"},
+        {"third", 1700, 2, "  2800 p0 settled 1 rtt 200\n"},
+        {"first, just before the end", 9499, 0, " 10599 p0 settled 1 rtt 9499\n"},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        with_peer(false);
+        rig_queue(&rig, 0);
+        rig_run(&rig, rows[i].at_ms);
+        rig_hush(&rig);
+        rig_packet(&rig, 0, LCP_PACKET_ACK, rig.tx[1 + rows[i].try].seq, "");
+        rig_poll(&rig);
+        CHECK_ROW(rows[i].label,
+                  strncmp(rig.trace, rows[i].want, strlen(rows[i].want)) == 0);
+        CHECK_ROW(rows[i].label, rig.kinds[LCP_OUT_SETTLED] == 1);
+        rig_run(&rig, 20000);
+        CHECK_ROW(rows[i].label, rig.kinds[LCP_OUT_PARKED] == 0);
+        for (size_t k = 0; k < rig.tx_count; k++) /* none of its numbers is left */
+            if (rig.tx[k].type == LCP_PACKET_DATA)
+                rig_packet(&rig, 0, LCP_PACKET_ACK, rig.tx[k].seq, "");
+        rig_poll(&rig);
+        CHECK_ROW(rows[i].label, rig.kinds[LCP_OUT_SETTLED] == 1);
+        rig_free(&rig);
+    }
+}
+
+static void
+an_ack_counts_only_from_the_peer_it_was_sent_to(void)
+{
+    struct rig_tx tx;
+
+    with_peer(false);
+    REQUIRE(rig_put(&rig, 1, true) == LCP_OK);
+    rig_queue(&rig, 0);
+    rig_run(&rig, 100);
+    tx = *rig_last_tx(&rig, 0, LCP_PACKET_DATA);
+    rig_packet(&rig, 1, LCP_PACKET_ACK, tx.seq, "");     /* another peer */
+    rig_packet(&rig, 2, LCP_PACKET_ACK, tx.seq, "");     /* a stranger */
+    rig_packet(&rig, 0, LCP_PACKET_ACK, tx.seq + 1, ""); /* a guess */
+    rig_poll(&rig);
+    CHECK(rig.kinds[LCP_OUT_SETTLED] == 0);
+    CHECK(rig.kinds[LCP_OUT_ONLINE] == 0);
+    CHECK(rig_counter(&rig, LCP_COUNT_ACK_UNMATCHED) == 2);
+    CHECK(rig_counter(&rig, LCP_COUNT_STRANGER) == 1);
+    rig_packet(&rig, 0, LCP_PACKET_ACK, tx.seq, "payload of an ACK is ignored");
+    rig_poll(&rig);
+    CHECK(rig.kinds[LCP_OUT_SETTLED] == 1);
+    CHECK(rig.kinds[LCP_OUT_ONLINE] == 1);
+    rig_free(&rig);
+}
+
+static void
+an_ack_after_parking_still_settles_and_wakes_the_peer(void)
+{
+    with_peer(false);
+    rig_queue(&rig, 0);
+    rig_queue(&rig, 0);
+    rig_run(&rig, 9600);
+    CHECK(rig.kinds[LCP_OUT_PARKED] == 2);
+    rig_hush(&rig);
+    rig.answers[0] = true;
+    rig_packet(&rig, 0, LCP_PACKET_ACK, rig.tx[1].seq, "");
+    rig_run(&rig, 10);
+    rig_expect(&rig, "late ACK",
+               " 10700 p0 settled 1 rtt 9600\n"
+               " 10700 p0 online\n"
+               " 10700 p0 refill after 0 count 8\n"
+               " 10700 p0 data 2\n"
+               " 10710 p0 settled 2 rtt 10\n");
+    rig_free(&rig);
+}
+
+static void
+the_oldest_parked_one_is_forgotten_when_there_are_too_many(void)
+{
+    struct lcp_core_config config = rig_config(&rig);
+    uint32_t first, last;
+
+    config.limits.parked_max = 3;
+    rig_open(&rig, &config);
+    REQUIRE(rig_put(&rig, 0, true) == LCP_OK);
+    for (int i = 0; i < 4; i++)
+        rig_queue(&rig, 0);
+    rig_run(&rig, 9600);
+    REQUIRE(rig.kinds[LCP_OUT_PARKED] == 4);
+    first = rig.tx[1].seq;
+    last = rig.tx[4].seq;
+    REQUIRE(rig.tx[1].number == 1 && rig.tx[4].number == 4);
+    rig_packet(&rig, 0, LCP_PACKET_ACK, first, "");
+    rig_poll(&rig);
+    CHECK(rig.kinds[LCP_OUT_SETTLED] == 0);
+    rig_packet(&rig, 0, LCP_PACKET_ACK, last, "");
+    rig_poll(&rig);
+    CHECK(rig.kinds[LCP_OUT_SETTLED] == 1 && rig.last[LCP_OUT_SETTLED].number == 4);
+    rig_free(&rig);
+}
+
+static void
+only_the_last_ten_transmissions_are_remembered(void)
+{
+    uint32_t seqs[12];
+    size_t count = 0;
+
+    with_peer(false);
+    rig_queue(&rig, 0);
+    while (count < 12) { /* five tries, then probes */
+        size_t before = rig.tx_count;
+
+        rig_run(&rig, 100);
+        for (size_t i = before; i < rig.tx_count && count < 12; i++)
+            if (rig.tx[i].type == LCP_PACKET_DATA)
+                seqs[count++] = rig.tx[i].seq;
+        REQUIRE(rig.now_ms < 100000000);
+        if (count == 0)
+            seqs[count++] = rig_last_tx(&rig, 0, LCP_PACKET_DATA)->seq;
+    }
+    rig_packet(&rig, 0, LCP_PACKET_ACK, seqs[1], "");
+    rig_poll(&rig);
+    CHECK(rig.kinds[LCP_OUT_SETTLED] == 0);
+    rig_packet(&rig, 0, LCP_PACKET_ACK, seqs[2], "");
+    rig_poll(&rig);
+    CHECK(rig.kinds[LCP_OUT_SETTLED] == 1);
+    rig_free(&rig);
+}
+
+/* The peer answers after 10 ms: 8 go, and each that is acknowledged makes room for one.
+ */
+static void
+a_window_holds_eight_and_the_queue_drains_in_order(void)
+{
+    uint64_t next = 1;
+
+    with_peer(true);
+    for (int i = 0; i < 100; i++)
+        rig_queue(&rig, 0);
+    rig_poll(&rig);
+    CHECK(rig_count_tx(&rig, 0, 0, LCP_PACKET_DATA) == 8);
+    CHECK(rig_view(&rig, 0).inflight == 8);
+    rig_run(&rig, 1000);
+    CHECK(rig_count_tx(&rig, 0, 0, LCP_PACKET_DATA) == 100); /* each once */
+    CHECK(rig.kinds[LCP_OUT_SETTLED] == 100);
+    for (size_t i = 0; i < rig.tx_count; i++)
+        if (rig.tx[i].type == LCP_PACKET_DATA)
+            CHECK(rig.tx[i].number == next++);
+    CHECK(rig_view(&rig, 0).rtt_ms == RIG_RTT_MS);
+    rig_free(&rig);
+}
+
+static void
+a_peer_that_is_away_costs_one_probe_and_one_backoff(void)
+{
+    size_t from;
+    uint64_t last = 0, gap = 0;
+
+    with_peer(false);
+    for (int i = 0; i < 100; i++)
+        rig_queue(&rig, 0);
+    rig_run(&rig, 9500);
+    CHECK(rig.kinds[LCP_OUT_PARKED] == 8);
+    from = rig.tx_count;
+    rig_run(&rig, 7200000);
+    /* 15, 30, 60 ... 600 s with 20 % of jitter: about 16 in two hours, each of one
+     * packet. */
+    CHECK(rig_count_tx(&rig, from, 0, LCP_PACKET_DATA) >= 12);
+    CHECK(rig_count_tx(&rig, from, 0, LCP_PACKET_DATA) <= 20);
+    for (size_t i = from; i < rig.tx_count; i++) {
+        if (rig.tx[i].type != LCP_PACKET_DATA)
+            continue;
+        CHECK(rig.tx[i].number == 1);
+        if (last != 0) {
+            CHECK(rig.tx[i].at_ms - last >= 15000 * 8 / 10);
+            CHECK(rig.tx[i].at_ms - last <= 600000 * 12 / 10);
+            gap = rig.tx[i].at_ms - last;
+        }
+        last = rig.tx[i].at_ms;
+    }
+    CHECK(gap >= 600000 * 8 / 10);
+    rig_free(&rig);
+}
+
+static void
+an_unanswered_probe_is_parked_after_the_timeout_of_one_ack(void)
+{
+    size_t from;
+
+    with_peer(false);
+    rig_queue(&rig, 0);
+    rig_run(&rig, 9500);
+    from = rig.tx_count;
+    while (rig_count_tx(&rig, from, 0, LCP_PACKET_DATA) == 0)
+        rig_run(&rig, 1);
+    rig_hush(&rig);
+    rig_run(&rig, 2999);
+    CHECK(rig.kinds[LCP_OUT_PARKED] == 1);
+    rig_run(&rig, 1);
+    CHECK(rig.kinds[LCP_OUT_PARKED] == 2);
+    CHECK(rig_count_tx(&rig, from, 0, LCP_PACKET_DATA) == 1);
+    rig_free(&rig);
+}
+
+static void
+an_answered_probe_wakes_the_whole_queue_from_its_start(void)
+{
+    uint64_t woke;
+
+    with_peer(false);
+    for (int i = 0; i < 20; i++)
+        rig_queue(&rig, 0);
+    rig_run(&rig, 9500);
+    CHECK(!lcp_core_reserve(rig.core, rig.now_ms, rig.index[0], 100));
+    rig.answers[0] = true;
+    while (rig.kinds[LCP_OUT_SETTLED] == 0)
+        rig_run(&rig, 1);
+    woke = rig.now_ms;
+    rig_run(&rig, 100);
+    CHECK(rig.kinds[LCP_OUT_SETTLED] == 20);
+    CHECK(!rig_view(&rig, 0).is_away);
+    for (size_t i = 0; i < RIG_ROWS && i < rig.row_count; i++)
+        CHECK(!rig.rows[i].is_queued);
+    CHECK(rig.now_ms - woke <= 100);
+    rig_free(&rig);
+}
+
+static void
+a_woken_message_gets_five_tries_again(void)
+{
+    size_t from;
+    uint32_t beat;
+
+    with_peer(false);
+    rig_queue(&rig, 0);
+    rig_run(&rig, 9500);
+    from = rig.tx_count;
+    beat = rig.tx[0].seq;
+    REQUIRE(rig.tx[0].type == LCP_PACKET_HEARTBEAT);
+    rig_packet(&rig, 0, LCP_PACKET_ACK, beat,
+               ""); /* it lives, and falls silent again */
+    rig_run(&rig, 9499);
+    CHECK(rig_count_tx(&rig, from, 0, LCP_PACKET_DATA) == 5);
+    CHECK(rig.kinds[LCP_OUT_PARKED] == 1);
+    rig_run(&rig, 1);
+    CHECK(rig.kinds[LCP_OUT_PARKED] == 2);
+    rig_free(&rig);
+}
+
+/* Eight it never acknowledges must not starve those behind them. */
+static void
+what_a_live_peer_does_not_take_does_not_stop_the_rest(void)
+{
+    size_t from;
+
+    with_peer(true);
+    for (int i = 0; i < 30; i++)
+        rig.rows[rig_queue(&rig, 0) - 1].is_refused = i < 8;
+    rig_run(&rig, 3000);
+    CHECK(rig.kinds[LCP_OUT_SETTLED] ==
+          0); /* they hold the window: no order is promised */
+    rig_mail(&rig, 0, 1, "life", "");
+    rig_admitted(&rig, rig.last[LCP_OUT_ADMIT].ticket, LCP_ADM_STORED);
+    rig_run(&rig, 7000);
+    CHECK(rig.kinds[LCP_OUT_PARKED] == 8);
+    CHECK(rig.kinds[LCP_OUT_SETTLED] == 22);
+    CHECK(!rig_view(&rig, 0).is_away);
+    from = rig.tx_count;
+    rig_run(&rig, 18000); /* and they come up again */
+    CHECK(rig_count_tx(&rig, from, 0, LCP_PACKET_DATA) >= 8);
+    rig_free(&rig);
+}
+
+static void
+full_limits_are_shared_in_turn(void)
+{
+    struct lcp_core_config config = rig_config(&rig);
+    uint32_t least = UINT32_MAX, most = 0;
+
+    config.limits.inflight_max = 4;
+    rig_open(&rig, &config);
+    for (uint32_t p = 0; p < RIG_PEERS; p++) {
+        rig.answers[p] = true;
+        REQUIRE(rig_put(&rig, p, true) == LCP_OK);
+    }
+    rig_run(&rig, 100);
+    for (uint32_t p = 0; p < RIG_PEERS; p++)
+        for (int i = 0; i < 60; i++)
+            rig_queue(&rig, p);
+    while (rig.kinds[LCP_OUT_SETTLED] < 120) {
+        uint32_t inflight = 0;
+
+        rig_run(&rig, 1);
+        for (uint32_t p = 0; p < RIG_PEERS; p++)
+            inflight += rig_view(&rig, p).inflight;
+        CHECK(inflight <= 4);
+        REQUIRE(rig.now_ms < 60000);
+    }
+    for (uint32_t p = 0; p < RIG_PEERS; p++) {
+        uint32_t settled = (uint32_t)rig_view(&rig, p).settled;
+
+        least = settled < least ? settled : least;
+        most = settled > most ? settled : most;
+    }
+    CHECK(most - least <= 8);
+    rig_run(&rig, 2000);
+    CHECK(rig.kinds[LCP_OUT_SETTLED] == 240);
+    rig_free(&rig);
+}
+
+static void
+bytes_are_limited_too(void)
+{
+    struct lcp_core_config config = rig_config(&rig);
+    static uint8_t big[LCP_PAYLOAD_MAX];
+
+    config.limits.inflight_bytes_max = 2 * LCP_PAYLOAD_MAX;
+    rig_open(&rig, &config);
+    REQUIRE(rig_put(&rig, 0, true) == LCP_OK);
+    rig_run(&rig, 100);
+    CHECK(lcp_core_reserve(rig.core, rig.now_ms, 0, sizeof(big)));
+    CHECK(lcp_core_reserve(rig.core, rig.now_ms, 0, sizeof(big)));
+    CHECK(!lcp_core_reserve(rig.core, rig.now_ms, 0, 1));
+    lcp_core_unreserve(rig.core, 0, sizeof(big));
+    CHECK(lcp_core_reserve(rig.core, rig.now_ms, 0, 1));
+    big[0] = 'n';
+    CHECK(lcp_core_offer(rig.core, rig.now_ms, 0, 7, lcp_span(big, sizeof(big)),
+                         true) == LCP_OK);
+    CHECK(lcp_core_offer(rig.core, rig.now_ms, 0, 8, lcp_span(big, sizeof(big)),
+                         false) == LCP_EFULL);
+    rig_free(&rig);
+}
+
+static void
+a_reservation_holds_its_place(void)
+{
+    with_peer(false);
+    for (uint64_t i = 0; i < 8; i++)
+        CHECK(lcp_core_reserve(rig.core, rig.now_ms, 0, 2));
+    CHECK(!lcp_core_reserve(rig.core, rig.now_ms, 0, 2));
+    CHECK(lcp_core_offer(rig.core, rig.now_ms, 0, 99, lcp_span_str("n99"), false) ==
+          LCP_EFULL);
+    CHECK(lcp_core_offer(rig.core, rig.now_ms, 0, 1, lcp_span_str("n1"), true) ==
+          LCP_OK);
+    CHECK(lcp_core_offer(rig.core, rig.now_ms, 0, 1, lcp_span_str("n1"), true) ==
+          LCP_EEXIST);
+    CHECK(lcp_core_is_inflight(rig.core, 1));
+    CHECK(!lcp_core_is_inflight(rig.core, 2));
+    lcp_core_unreserve(rig.core, 0, 2);
+    CHECK(rig_view(&rig, 0).inflight == 1);
+    CHECK(lcp_core_reserve(rig.core, rig.now_ms, 0,
+                           2)); /* 1 in flight + 5 + this + one */
+    CHECK(lcp_core_reserve(rig.core, rig.now_ms, 0, 2));
+    CHECK(!lcp_core_reserve(rig.core, rig.now_ms, 0, 2));
+    rig_free(&rig);
+}
+
+static void
+a_reservation_must_not_overtake_a_queue(void)
+{
+    with_peer(true);
+    rig.holds_refills = true;
+    rig_queue(&rig, 0);
+    CHECK(!lcp_core_reserve(rig.core, rig.now_ms, 0, 2)); /* a refill is to come */
+    rig_poll(&rig);
+    CHECK(!lcp_core_reserve(rig.core, rig.now_ms, 0, 2)); /* and runs */
+    rig_refill(&rig, &rig.last[LCP_OUT_REFILL]);
+    CHECK(lcp_core_reserve(rig.core, rig.now_ms, 0, 2));
+    rig_free(&rig);
+}
+
+static void
+a_row_queued_while_a_refill_runs_is_not_missed(void)
+{
+    with_peer(true);
+    rig.holds_refills = true;
+    rig_queue(&rig, 0);
+    rig_poll(&rig);
+    rig.row_count = 0; /* the refill reads before the row is there */
+    lcp_core_queued(rig.core, rig.now_ms, 0);
+    rig_refill(&rig, &rig.last[LCP_OUT_REFILL]);
+    rig.row_count = 1;
+    rig.holds_refills = false;
+    rig_run(&rig, 100);
+    CHECK(rig.kinds[LCP_OUT_SETTLED] == 1);
+    rig_free(&rig);
+}
+
+static void
+a_refill_that_failed_is_asked_again_within_a_second(void)
+{
+    with_peer(true);
+    rig.holds_refills = true;
+    rig_queue(&rig, 0);
+    rig_poll(&rig);
+    lcp_core_refill_failed(rig.core, rig.now_ms, 0);
+    rig_poll(&rig);
+    CHECK(rig.kinds[LCP_OUT_REFILL] ==
+          2); /* the greeting's and this one: not yet a third */
+    rig.holds_refills = false;
+    rig_run(&rig, 1000);
+    CHECK(rig.kinds[LCP_OUT_SETTLED] == 1);
+    rig_free(&rig);
+}
+
+static void
+a_sign_of_life_while_a_refill_runs_starts_the_queue_anew(void)
+{
+    with_peer(false);
+    rig_queue(&rig, 0);
+    rig_queue(&rig, 0);
+    rig_run(&rig, 9500);
+    rig.holds_refills = true;
+    while (rig.kinds[LCP_OUT_REFILL] < 3) /* the probe's */
+        rig_run(&rig, 1);
+    rig_packet(&rig, 0, LCP_PACKET_ACK, rig.tx[0].seq, "");
+    rig_poll(&rig);
+    rig.holds_refills = false;
+    rig.answers[0] = true;
+    lcp_core_refilled(rig.core, rig.now_ms, 0, 2, false);
+    rig_run(&rig, 100);
+    CHECK(rig.kinds[LCP_OUT_SETTLED] == 2);
+    rig_free(&rig);
+}
+
+static void
+a_forgotten_message_is_silent_and_kept_ones_settle_late(void)
+{
+    static const struct {
+        const char *label;
+        bool keep, parked;
+        uint32_t want;
+    } rows[] = {
+        {"in the window, kept", true, false, 1},
+        {"in the window, not kept", false, false, 0},
+        {"parked, kept", true, true, 1},
+        {"parked, not kept", false, true, 0},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        size_t from;
+
+        with_peer(false);
+        rig_queue(&rig, 0);
+        rig_run(&rig, rows[i].parked ? 9600 : 100);
+        rig.rows[0].is_queued = false;
+        lcp_core_forget(rig.core, rig.now_ms, 1, rows[i].keep);
+        CHECK_ROW(rows[i].label, !lcp_core_is_inflight(rig.core, 1));
+        CHECK_ROW(rows[i].label, rig_view(&rig, 0).inflight == 0);
+        from = rig.tx_count;
+        rig_run(&rig, 20000);
+        CHECK_ROW(rows[i].label, rig_count_tx(&rig, from, 0, LCP_PACKET_DATA) == 0);
+        rig_packet(&rig, 0, LCP_PACKET_ACK, rig.tx[1].seq, "");
+        rig_poll(&rig);
+        CHECK_ROW(rows[i].label, rig.kinds[LCP_OUT_SETTLED] == rows[i].want);
+        rig_free(&rig);
+    }
+}
+
+static void
+ephemeral_ones_do_not_wait_and_are_not_remembered(void)
+{
+    uint64_t ping = UINT64_C(1) << 63;
+    uint32_t seq;
+
+    with_peer(false);
+    for (int i = 0; i < 8; i++)
+        rig_queue(&rig, 0);
+    rig_poll(&rig);
+    CHECK(lcp_core_offer(rig.core, rig.now_ms, 0, ping | 1, lcp_span_str("n901"),
+                         false) == LCP_OK);
+    CHECK(lcp_core_offer(rig.core, rig.now_ms, 0, ping | 2, lcp_span_str("n902"),
+                         false) == LCP_OK);
+    CHECK(lcp_core_offer(rig.core, rig.now_ms, 0, ping | 3, lcp_span_str("n903"),
+                         false) == LCP_EFULL);
+    rig_poll(&rig);
+    seq = rig_last_tx(&rig, 0, LCP_PACKET_DATA)->seq;
+    for (uint64_t i = 1; i <= 8; i++)
+        lcp_core_forget(rig.core, rig.now_ms, i, false);
+    rig_run(&rig, 9500);
+    CHECK(rig.kinds[LCP_OUT_PARKED] == 2);
+    CHECK(!rig_view(&rig, 0).is_away);
+    rig_packet(&rig, 0, LCP_PACKET_ACK, seq, "");
+    rig_poll(&rig);
+    CHECK(rig.kinds[LCP_OUT_SETTLED] == 0);
+    rig_free(&rig);
+}
+
+int
+main(void)
+{
+    REQUIRE(lcp_crypto_init() == LCP_OK);
+    a_message_is_tried_five_times_and_parked_at_9500();
+    numbers_are_fresh_for_every_transmission();
+    an_ack_of_any_transmission_settles_with_its_own_round_trip();
+    an_ack_counts_only_from_the_peer_it_was_sent_to();
+    an_ack_after_parking_still_settles_and_wakes_the_peer();
+    the_oldest_parked_one_is_forgotten_when_there_are_too_many();
+    only_the_last_ten_transmissions_are_remembered();
+    a_window_holds_eight_and_the_queue_drains_in_order();
+    a_peer_that_is_away_costs_one_probe_and_one_backoff();
+    an_unanswered_probe_is_parked_after_the_timeout_of_one_ack();
+    an_answered_probe_wakes_the_whole_queue_from_its_start();
+    a_woken_message_gets_five_tries_again();
+    what_a_live_peer_does_not_take_does_not_stop_the_rest();
+    full_limits_are_shared_in_turn();
+    bytes_are_limited_too();
+    a_reservation_holds_its_place();
+    a_reservation_must_not_overtake_a_queue();
+    a_row_queued_while_a_refill_runs_is_not_missed();
+    a_refill_that_failed_is_asked_again_within_a_second();
+    a_sign_of_life_while_a_refill_runs_starts_the_queue_anew();
+    a_forgotten_message_is_silent_and_kept_ones_settle_late();
+    ephemeral_ones_do_not_wait_and_are_not_remembered();
+    return check_end("window");
+}
