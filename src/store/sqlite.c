@@ -85,7 +85,9 @@ translate(int code, int number)
 enum lcp_err
 lcp_sqlite_fail(struct lcp_sqlite *q, int code)
 {
-    int number = q->db != NULL ? sqlite3_system_errno(q->db) : 0;
+    /* SQLite notes the number of a failed system call, but not for a COMMIT; ours was
+     * zero when the statement began. */
+    int number = errno != 0 || q->db == NULL ? errno : sqlite3_system_errno(q->db);
     enum lcp_err err = translate(code, number);
     const char *text = q->db != NULL ? sqlite3_errmsg(q->db) : sqlite3_errstr(code);
 
@@ -205,6 +207,7 @@ sqlite_checkpoint(struct lcp_store *s, bool force)
         return LCP_OK;
     /* A reader may stay as long as it likes; it is not waited for. */
     sqlite3_busy_timeout(q->db, 0);
+    errno = 0;
     code = sqlite3_wal_checkpoint_v2(
         q->db, "main", force ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE,
         &in_log, &done);
@@ -280,8 +283,10 @@ static const struct lcp_store_ops sqlite_ops = {
 static enum lcp_err
 execute(struct lcp_sqlite *q, const char *sql)
 {
-    int code = sqlite3_exec(q->db, sql, NULL, NULL, NULL);
+    int code;
 
+    errno = 0;
+    code = sqlite3_exec(q->db, sql, NULL, NULL, NULL);
     return code == SQLITE_OK ? LCP_OK : lcp_sqlite_fail(q, code);
 }
 
@@ -292,9 +297,11 @@ ask(struct lcp_sqlite *q, const char *sql, int64_t *number, const char *text,
     bool *is_text)
 {
     sqlite3_stmt *stmt = NULL;
-    int code = sqlite3_prepare_v2(q->db, sql, -1, &stmt, NULL);
     enum lcp_err err = LCP_OK;
+    int code;
 
+    errno = 0;
+    code = sqlite3_prepare_v2(q->db, sql, -1, &stmt, NULL);
     if (code == SQLITE_OK)
         code = sqlite3_step(stmt);
     if (code == SQLITE_ROW) {
@@ -432,6 +439,7 @@ lcp_store_sqlite_open(const char *path, bool read_only, struct lcp_store **out)
         return LCP_ENOMEM;
     q->base.ops = &sqlite_ops;
     q->is_read_only = read_only;
+    errno = 0;
     code = sqlite3_open_v2(path, &q->db,
                            SQLITE_OPEN_NOMUTEX | (read_only ? SQLITE_OPEN_READONLY
                                                             : SQLITE_OPEN_READWRITE),

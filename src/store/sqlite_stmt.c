@@ -7,6 +7,7 @@
 #include "store/sqlite.h"
 
 #include <assert.h>
+#include <errno.h>
 
 #include <sqlite3.h>
 
@@ -161,6 +162,7 @@ lcp_call(struct lcp_sqlite *q, enum lcp_statement which)
 
     /* A callback that calls what is calling it would end the walk it is in. */
     assert(!sqlite3_stmt_busy(c.stmt));
+    errno = 0; /* see lcp_sqlite_fail */
     return c;
 }
 
