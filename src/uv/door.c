@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/os.h"
@@ -185,12 +186,26 @@ serve(struct lcp_connection *c)
     adjust_reading(c);
 }
 
+/* A client that leaves bytes unread when it closes leaves an error behind; one that read
+ * all of them and closed, however fast, does not. */
+static bool
+was_left_unread(const struct lcp_connection *c)
+{
+    int error = 0;
+    socklen_t len = sizeof(error);
+    uv_os_fd_t fd;
+
+    return uv_fileno((const uv_handle_t *)&c->pipe, &fd) != 0 ||
+           getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0 || error != 0;
+}
+
 static void
 on_written(uv_write_t *write, int status)
 {
     struct lcp_connection *c = write->data;
     struct lcp_door *door = c->door;
-    bool ok = status == 0 && !uv_is_closing((uv_handle_t *)&c->pipe) && !is_hung_up(c);
+    bool ok = status == 0 && !uv_is_closing((uv_handle_t *)&c->pipe) &&
+              !was_left_unread(c);
 
     c->is_writing = false;
     c->owes_verdict = false;
