@@ -23,8 +23,7 @@ enum { PID_TEXT_BYTES = 32 };
 
 /* What the background process tells the one that waits in the foreground. */
 struct report {
-    long pid;
-    bool ok;
+    long pid, ok; /* no padding that would leave with it */
 };
 
 /* Between lcp_os_detach() and lcp_os_detached(): a process detaches once. */

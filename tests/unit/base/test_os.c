@@ -330,7 +330,7 @@ a_key_that_is_no_file_of_ours_is_refused(void)
     REQUIRE(symlink(at("key"), at("link")) == 0);
     CHECK(lcp_os_read_seed(at("link"), seed) == LCP_EPERM);
     if (geteuid() != 0) {
-        printf("SKIP a key of another user: needs root\n");
+        printf("SKIP root: a key of another user\n");
         return;
     }
     REQUIRE(chown(at("key"), NOBODY, NOBODY) == 0);
@@ -501,7 +501,7 @@ a_stranger_at_either_end_is_noticed(void)
     pid_t keeper;
 
     if (geteuid() != 0) {
-        printf("SKIP strangers at the socket: needs root\n");
+        printf("SKIP root: strangers at the socket\n");
         return;
     }
     REQUIRE(chmod(base, 0777) == 0);
@@ -512,7 +512,8 @@ a_stranger_at_either_end_is_noticed(void)
     chmod(at("root.sock"), 0777);
     keeper = keep_trap();
     CHECK(in_child(connect_as_nobody) == 0);
-    fcntl(open_for_all, F_SETFL, O_NONBLOCK); /* if that child never came, do not wait */
+    fcntl(open_for_all, F_SETFL,
+          O_NONBLOCK); /* if that child never came, do not wait */
     server = accept(open_for_all, NULL, NULL);
     CHECK(server >= 0 && lcp_os_check_peer(server) == LCP_EPERM);
     close(server);
@@ -663,7 +664,7 @@ the_tailnet_address_is_found_on_an_interface(void)
     int code = in_child(find_tailnet);
 
     if (code == CANNOT)
-        printf("SKIP the tailnet address: no right to make a network namespace\n");
+        printf("SKIP netns: the tailnet address needs a network namespace\n");
     else
         CHECK(code == 0);
 }
