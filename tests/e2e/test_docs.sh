@@ -174,17 +174,6 @@ check_codes()
     same "lcp.1 and ipc.md list the same codes of errors" "$tmp/program" "$tmp/page"
 }
 
-check_pages()
-{
-    if ! command -v mandoc >/dev/null; then
-        echo "SKIP  mandoc is not installed: form of the manual pages"
-        return
-    fi
-    mandoc -Tlint -W warning "$root"/man/*.[157] >"$tmp/lint"
-    [ ! -s "$tmp/lint" ]
-    say $? "manual pages are well formed"
-    cat "$tmp/lint"
-}
 
 # --- completions ---------------------------------------------------------------------------------
 
@@ -209,7 +198,6 @@ check_commands
 check_conf
 check_counters
 check_codes
-check_pages
 check_completions
 
 echo "test_docs: $checks checks, $failed failed"
