@@ -13,7 +13,10 @@
 #include "lcp/types.h"
 
 #define COUNT_OF(a) (sizeof(a) / sizeof((a)[0]))
-#define BYTES(s) {(const uint8_t *)(s), sizeof(s) - 1}
+#define BYTES(s)                            \
+    {                                       \
+        (const uint8_t *)(s), sizeof(s) - 1 \
+    }
 
 static int check_count;
 static int check_failures;
@@ -30,21 +33,21 @@ check_that(bool ok, const char *label, const char *claim, const char *file, int 
 
 #define CHECK(claim) check_that((claim), "", #claim, __FILE__, __LINE__)
 #define CHECK_ROW(label, claim) check_that((claim), (label), #claim, __FILE__, __LINE__)
-#define CHECK_STR(got, want)                                                             \
-    do {                                                                                 \
-        const char *got_ = (got), *want_ = (want);                                       \
-        bool same_ = strcmp(got_, want_) == 0;                                           \
-        check_that(same_, "", #got " == " #want, __FILE__, __LINE__);                    \
-        if (!same_)                                                                      \
-            fprintf(stderr, "  got:  %s\n  want: %s\n", got_, want_);                    \
+#define CHECK_STR(got, want)                                          \
+    do {                                                              \
+        const char *got_ = (got), *want_ = (want);                    \
+        bool same_ = strcmp(got_, want_) == 0;                        \
+        check_that(same_, "", #got " == " #want, __FILE__, __LINE__); \
+        if (!same_)                                                   \
+            fprintf(stderr, "  got:  %s\n  want: %s\n", got_, want_); \
     } while (0)
 /* For what makes going on pointless. */
-#define REQUIRE(claim)                                                                   \
-    do {                                                                                 \
-        if (!(claim)) {                                                                  \
-            check_that(false, "", #claim, __FILE__, __LINE__);                           \
-            exit(1);                                                                     \
-        }                                                                                \
+#define REQUIRE(claim)                                         \
+    do {                                                       \
+        if (!(claim)) {                                        \
+            check_that(false, "", #claim, __FILE__, __LINE__); \
+            exit(1);                                           \
+        }                                                      \
     } while (0)
 
 static inline int

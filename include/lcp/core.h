@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * The LCP protocol as a pure machine: no socket, clock, file, thread, log or allocator. Datagrams,
- * time and completions go in; things to do come out. The caller carries them out and reports.
- * docs/protocol.md parts 1 and 2; docs/design.md "Five ideas".
+ * The LCP protocol as a pure machine: no socket, clock, file, thread, log or allocator.
+ * Datagrams, time and completions go in; things to do come out. The caller carries them
+ * out and reports. docs/protocol.md parts 1 and 2; docs/design.md "Five ideas".
  *
- * Use: lcp_core_init, lcp_core_peer_put; then feed (lcp_core_datagram, lcp_core_offer, ...) and after
- * every feed, and when lcp_core_next_ms has come, call lcp_core_poll until it says false.
+ * Use: lcp_core_init, lcp_core_peer_put; then feed (lcp_core_datagram, lcp_core_offer,
+ * ...) and after every feed, and when lcp_core_next_ms has come, call lcp_core_poll
+ * until it says false.
  */
 #ifndef LCP_CORE_H
 #define LCP_CORE_H
@@ -21,38 +22,41 @@ struct lcp_core; /* lives in the caller's memory */
 #define LCP_NO_PEER UINT32_MAX
 #define LCP_NEVER UINT64_MAX
 
-/* Fixed at start; memory follows from them. Full is LCP_EFULL or a drop with a counter. */
+/* Fixed at start; memory follows from them. Full is LCP_EFULL or a drop with a counter.
+ */
 struct lcp_core_limits {
-    uint32_t peers_max;      /* default 64 */
-    uint32_t inflight_max;   /* messages in windows, all peers together; default 1,024 */
-    uint32_t parked_max;     /* transmitted ones of peers that are away, remembered so that a late ACK
-                                still settles them; default 4,096; the oldest are forgotten first */
-    uint32_t admissions_max; /* running admissions; default 256 */
+    uint32_t peers_max;    /* default 64 */
+    uint32_t inflight_max; /* messages in windows, all peers together; default 1,024 */
+    uint32_t parked_max; /* transmitted ones of peers that are away, remembered so that
+                            a late ACK still settles them; default 4,096; the oldest are
+                            forgotten first */
+    uint32_t admissions_max;      /* running admissions; default 256 */
     uint32_t admissions_peer_max; /* of one peer; default 64 */
     size_t inflight_bytes_max;    /* default 8 MiB */
 };
 
 /* Times in milliseconds. Zero means the default, docs/protocol.md "Defaults". */
 struct lcp_core_config {
-    const char *name;                 /* ours; copied */
-    const char *const *aliases;       /* further names that `to` may hold; copied */
-    size_t alias_count;               /* at most LCP_ALIASES_MAX */
-    uint8_t key[LCP_KEY_BYTES];       /* our public key: a peer with it is refused */
-    uint8_t random_seed[32];          /* from a good source: sequence numbers, jitter */
-    uint32_t retries_max;             /* transmissions of a message, 5 */
-    uint32_t retry_base_ms;           /* 500, doubling */
-    uint32_t ack_timeout_ms;          /* cap of one wait, 3,000 */
-    uint32_t heartbeat_ms;            /* 30,000, spread by 10 % */
-    uint32_t peer_timeout_ms;         /* 120,000 */
-    uint32_t probe_min_ms, probe_max_ms; /* a peer that is away: 15,000 doubling to 600,000 */
-    uint32_t window_max;              /* outstanding to one peer: 8 */
+    const char *name;           /* ours; copied */
+    const char *const *aliases; /* further names that `to` may hold; copied */
+    size_t alias_count;         /* at most LCP_ALIASES_MAX */
+    uint8_t key[LCP_KEY_BYTES]; /* our public key: a peer with it is refused */
+    uint8_t random_seed[32];    /* from a good source: sequence numbers, jitter */
+    uint32_t retries_max;       /* transmissions of a message, 5 */
+    uint32_t retry_base_ms;     /* 500, doubling */
+    uint32_t ack_timeout_ms;    /* cap of one wait, 3,000 */
+    uint32_t heartbeat_ms;      /* 30,000, spread by 10 % */
+    uint32_t peer_timeout_ms;   /* 120,000 */
+    uint32_t probe_min_ms,
+        probe_max_ms;    /* a peer that is away: 15,000 doubling to 600,000 */
+    uint32_t window_max; /* outstanding to one peer: 8 */
     struct lcp_core_limits limits;
 };
 
 struct lcp_core_peer {
-    const char *name;                 /* copied; the peer's identity for the caller */
-    struct lcp_endpoint endpoint;     /* exactly one; no two peers share it */
-    bool has_key;                     /* without: the first verified packet pins one */
+    const char *name;             /* copied; the peer's identity for the caller */
+    struct lcp_endpoint endpoint; /* exactly one; no two peers share it */
+    bool has_key;                 /* without: the first verified packet pins one */
     uint8_t key[LCP_KEY_BYTES];
 };
 
@@ -62,169 +66,188 @@ struct lcp_core_peer_view {
     struct lcp_endpoint endpoint;
     bool has_key;
     uint8_t key[LCP_KEY_BYTES];
-    bool is_online;        /* unforgeable sign of life within peer_timeout */
-    bool is_away;          /* five tries went unanswered, or silent beyond peer_timeout */
-    bool was_heard;        /* ever, since start */
-    uint64_t silent_ms;    /* since the last sign of life; valid when was_heard */
-    uint32_t rtt_ms;       /* smoothed, 0 when unknown */
+    bool is_online;     /* unforgeable sign of life within peer_timeout */
+    bool is_away;       /* five tries went unanswered, or silent beyond peer_timeout */
+    bool was_heard;     /* ever, since start */
+    uint64_t silent_ms; /* since the last sign of life; valid when was_heard */
+    uint32_t rtt_ms;    /* smoothed, 0 when unknown */
     uint32_t inflight;
     uint64_t received, rejected, transmitted, settled;
 };
 
-/* Why something was not taken, and other things worth counting. Names: lcp_counter_name. */
+/* Why something was not taken, and other things worth counting. Names:
+ * lcp_counter_name. */
 enum lcp_counter {
-    LCP_COUNT_DATAGRAMS,          /* all that arrived */
+    LCP_COUNT_DATAGRAMS, /* all that arrived */
     LCP_COUNT_TOO_SHORT,
     LCP_COUNT_BAD_MAGIC,
     LCP_COUNT_UNKNOWN_TYPE,
-    LCP_COUNT_STRANGER,           /* source endpoint is no peer's */
-    LCP_COUNT_THROTTLED,          /* bucket empty: failures of this peer or of all */
+    LCP_COUNT_STRANGER,  /* source endpoint is no peer's */
+    LCP_COUNT_THROTTLED, /* bucket empty: failures of this peer or of all */
     LCP_COUNT_BAD_UTF8,
-    LCP_COUNT_BAD_JSON,           /* syntax, trailing bytes, BOM, top level */
+    LCP_COUNT_BAD_JSON, /* syntax, trailing bytes, BOM, top level */
     LCP_COUNT_JSON_SURROGATE,
     LCP_COUNT_JSON_DUPLICATE,
     LCP_COUNT_JSON_NUMBER,
     LCP_COUNT_JSON_DEPTH,
     LCP_COUNT_JSON_NODES,
-    LCP_COUNT_BAD_MEMBER,         /* required member missing or of a wrong type */
+    LCP_COUNT_BAD_MEMBER, /* required member missing or of a wrong type */
     LCP_COUNT_BAD_ID,
     LCP_COUNT_BAD_SECURITY,
-    LCP_COUNT_NOT_FOR_US,         /* `to` */
-    LCP_COUNT_OTHER_KEY,          /* security.pubkey is not the pinned key */
+    LCP_COUNT_NOT_FOR_US, /* `to` */
+    LCP_COUNT_OTHER_KEY,  /* security.pubkey is not the pinned key */
     LCP_COUNT_BAD_SIGNATURE,
-    LCP_COUNT_CONFLICT,           /* known id, other content, verified */
-    LCP_COUNT_REFUSED,            /* pin changed while the admission ran */
-    LCP_COUNT_LATER,              /* storage full: not acknowledged */
-    LCP_COUNT_ADMISSIONS_FULL,    /* no room for a further admission: dropped without answer */
+    LCP_COUNT_CONFLICT,        /* known id, other content, verified */
+    LCP_COUNT_REFUSED,         /* pin changed while the admission ran */
+    LCP_COUNT_LATER,           /* storage full: not acknowledged */
+    LCP_COUNT_ADMISSIONS_FULL, /* no room for a further admission: dropped without
+                                  answer */
     LCP_COUNT_STORED,
     LCP_COUNT_DUPLICATE,
-    LCP_COUNT_MERGED,             /* retransmission of a running admission */
+    LCP_COUNT_MERGED, /* retransmission of a running admission */
     LCP_COUNT_ACK_MATCHED,
     LCP_COUNT_ACK_UNMATCHED,
     LCP_COUNT_HEARTBEATS,
-    LCP_COUNT_TX,                 /* datagrams put out */
-    LCP_COUNT_RETRIES,            /* transmissions of a message after its first */
-    LCP_COUNT_SLEPT,              /* times this process was found to have slept */
-    LCP_COUNT_DIFFERS,            /* other bytes, or another sender, under the (key, id) of a running
-                                     admission: dropped without answer */
+    LCP_COUNT_TX,      /* datagrams put out */
+    LCP_COUNT_RETRIES, /* transmissions of a message after its first */
+    LCP_COUNT_SLEPT,   /* times this process was found to have slept */
+    LCP_COUNT_DIFFERS, /* other bytes, or another sender, under the (key, id) of a
+                          running admission: dropped without answer */
     LCP_COUNT_MAX
 };
 
 /* How an admission ended. */
 enum lcp_admission {
-    LCP_ADM_STORED,     /* committed */
-    LCP_ADM_DUPLICATE,  /* known, same content: answered again */
-    LCP_ADM_CONFLICT,   /* known id, other content, verified: no answer */
+    LCP_ADM_STORED,    /* committed */
+    LCP_ADM_DUPLICATE, /* known, same content: answered again */
+    LCP_ADM_CONFLICT,  /* known id, other content, verified: no answer */
     LCP_ADM_BADSIG,
-    LCP_ADM_REFUSED,    /* pin or policy at commit time */
-    LCP_ADM_LATER,      /* not stored for want of room: no answer, the sender tries again */
+    LCP_ADM_REFUSED, /* pin or policy at commit time */
+    LCP_ADM_LATER, /* not stored for want of room: no answer, the sender tries again */
 };
 
 enum lcp_output_kind {
-    LCP_OUT_TX,       /* send header + payload as one datagram to `to` */
-    LCP_OUT_ADMIT,    /* look up, verify, check pin, store; then lcp_core_admitted(ticket) */
-    LCP_OUT_REFILL,   /* offer up to `count` queued messages with number > after; then
-                         lcp_core_refilled */
-    LCP_OUT_SETTLED,  /* the peer acknowledged `number`; its payload is no longer borrowed. May come
-                         for a message that was parked long ago */
-    LCP_OUT_PARKED,   /* all tries unanswered: payload no longer borrowed, stays queued */
-    LCP_OUT_ONLINE,   /* peer shows life (again) */
-    LCP_OUT_OFFLINE,  /* peer silent for silent_ms */
-    LCP_OUT_ALARM,    /* something a person should hear of; see lcp_alarm. Those without payload come
-                         at most once a minute and peer, those with are charged to its bucket */
+    LCP_OUT_TX,     /* send header + payload as one datagram to `to` */
+    LCP_OUT_ADMIT,  /* look up, verify, check pin, store; then lcp_core_admitted(ticket)
+                     */
+    LCP_OUT_REFILL, /* offer up to `count` queued messages with number > after; then
+                       lcp_core_refilled */
+    LCP_OUT_SETTLED, /* the peer acknowledged `number`; its payload is no longer
+                        borrowed. May come for a message that was parked long ago */
+    LCP_OUT_PARKED, /* all tries unanswered: payload no longer borrowed, stays queued */
+    LCP_OUT_ONLINE, /* peer shows life (again) */
+    LCP_OUT_OFFLINE, /* peer silent for silent_ms */
+    LCP_OUT_ALARM,   /* something a person should hear of; see lcp_alarm. Those without
+                        payload come   at most once a minute and peer, those with are
+                        charged to its bucket */
 };
 
 enum lcp_alarm {
-    LCP_ALARM_OTHER_KEY, /* with payload: it carries another key than the pinned one and is not verified: verify
-                            it before a word is said. Without: the storing transaction refused a key */
+    LCP_ALARM_OTHER_KEY, /* with payload: it carries another key than the pinned one and
+                            is not verified: verify it before a word is said. Without:
+                            the storing transaction refused a key */
     LCP_ALARM_CONFLICT,
 };
 
-/* One thing to do. Spans borrow from the core or from the caller's last feed, until the next call
- * that takes a non-const core. */
+/* One thing to do. Spans borrow from the core or from the caller's last feed, until the
+ * next call that takes a non-const core. */
 struct lcp_output {
     enum lcp_output_kind kind;
-    uint32_t peer;                       /* index, or LCP_NO_PEER */
-    struct lcp_endpoint to;              /* TX */
-    uint8_t header[LCP_HEADER_BYTES];    /* TX */
-    struct lcp_span payload;             /* TX: behind the header, may be empty. ADMIT: the message */
-    uint64_t ticket;                     /* ADMIT */
-    const void *message;                 /* ADMIT: const struct lcp_msg *, already parsed (internal) */
-    uint64_t number;                     /* SETTLED, PARKED */
-    uint64_t after;                      /* REFILL */
-    uint32_t count;                      /* REFILL */
-    size_t bytes_max;                    /* REFILL */
-    uint32_t rtt_ms;                     /* SETTLED */
-    uint64_t silent_ms;                  /* OFFLINE */
+    uint32_t peer;                    /* index, or LCP_NO_PEER */
+    struct lcp_endpoint to;           /* TX */
+    uint8_t header[LCP_HEADER_BYTES]; /* TX */
+    struct lcp_span
+        payload;         /* TX: behind the header, may be empty. ADMIT: the message */
+    uint64_t ticket;     /* ADMIT */
+    const void *message; /* ADMIT: const struct lcp_msg *, already parsed (internal) */
+    uint64_t number;     /* SETTLED, PARKED */
+    uint64_t after;      /* REFILL */
+    uint32_t count;      /* REFILL */
+    size_t bytes_max;    /* REFILL */
+    uint32_t rtt_ms;     /* SETTLED */
+    uint64_t silent_ms;  /* OFFLINE */
     enum lcp_alarm alarm;
 };
 
 /* Bytes of memory for these limits (zeros take defaults), 16-byte aligned use. */
 LCP_API size_t lcp_core_size(const struct lcp_core_limits *limits);
-/* memory must live as long as the core; about 2 MiB with the defaults. LCP_EINVAL: a bad name or
- * alias, or too little memory. */
+/* memory must live as long as the core; about 2 MiB with the defaults. LCP_EINVAL: a
+ * bad name or alias, or too little memory. */
 LCP_API LCP_MUST_USE enum lcp_err lcp_core_init(void *memory, size_t size,
                                                 const struct lcp_core_config *config,
                                                 uint64_t now_ms, struct lcp_core **out);
 
-/* Adds a peer or changes the one of that name (endpoint, key); queued knowledge stays. LCP_EFULL,
- * LCP_EEXIST (endpoint of another peer), LCP_EINVAL (bad name, our own key). New peers are greeted by
- * a heartbeat at once and their queue is asked for (REFILL). */
-LCP_API LCP_MUST_USE enum lcp_err lcp_core_peer_put(struct lcp_core *core, uint64_t now_ms,
+/* Adds a peer or changes the one of that name (endpoint, key); queued knowledge stays.
+ * LCP_EFULL, LCP_EEXIST (endpoint of another peer), LCP_EINVAL (bad name, our own key).
+ * New peers are greeted by a heartbeat at once and their queue is asked for (REFILL).
+ */
+LCP_API LCP_MUST_USE enum lcp_err lcp_core_peer_put(struct lcp_core *core,
+                                                    uint64_t now_ms,
                                                     const struct lcp_core_peer *peer,
                                                     uint32_t *index);
-/* Forgets the peer; its messages in flight come out as PARKED. The index may be used again. */
+/* Forgets the peer; its messages in flight come out as PARKED. The index may be used
+ * again. */
 LCP_API void lcp_core_peer_del(struct lcp_core *core, uint64_t now_ms, uint32_t index);
 LCP_API uint32_t lcp_core_peer_find(const struct lcp_core *core, const char *name);
 /* false: no peer at this index. Indexes are below limits.peers_max. */
-LCP_API bool lcp_core_peer_view(const struct lcp_core *core, uint64_t now_ms, uint32_t index,
-                                struct lcp_core_peer_view *view);
+LCP_API bool lcp_core_peer_view(const struct lcp_core *core, uint64_t now_ms,
+                                uint32_t index, struct lcp_core_peer_view *view);
 
 /* A datagram arrived. The bytes are borrowed until the polling that follows is done. */
 LCP_API void lcp_core_datagram(struct lcp_core *core, uint64_t now_ms,
                                const struct lcp_endpoint *from, struct lcp_span bytes);
-/* How an ADMIT ended. pinned: the key that this admission's transaction pinned, or NULL. Only
- * STORED and DUPLICATE stage answers: what this side has acknowledged, this side cannot lose. */
+/* How an ADMIT ended. pinned: the key that this admission's transaction pinned, or
+ * NULL. Only STORED and DUPLICATE stage answers: what this side has acknowledged, this
+ * side cannot lose. */
 LCP_API void lcp_core_admitted(struct lcp_core *core, uint64_t now_ms, uint64_t ticket,
                                enum lcp_admission result, const uint8_t *pinned);
 
-/* May a message that is about to be stored be transmitted at once, without queueing behind others?
- * true reserves a place in the peer's window; the caller then calls lcp_core_offer or
- * lcp_core_unreserve. false: tell lcp_core_queued when it is stored. */
-LCP_API bool lcp_core_reserve(struct lcp_core *core, uint64_t now_ms, uint32_t peer, size_t bytes);
+/* May a message that is about to be stored be transmitted at once, without queueing
+ * behind others? true reserves a place in the peer's window; the caller then calls
+ * lcp_core_offer or lcp_core_unreserve. false: tell lcp_core_queued when it is stored.
+ */
+LCP_API bool lcp_core_reserve(struct lcp_core *core, uint64_t now_ms, uint32_t peer,
+                              size_t bytes);
 LCP_API void lcp_core_unreserve(struct lcp_core *core, uint32_t peer, size_t bytes);
 /* There is a queued message for this peer that was not offered. */
 LCP_API void lcp_core_queued(struct lcp_core *core, uint64_t now_ms, uint32_t peer);
 /* Hands a message over for transmission. payload is borrowed until SETTLED, PARKED or
- * lcp_core_forget. number: the caller's name of it; numbers with the top bit set are ephemeral: they
- * are not part of the queue's order and simply end as SETTLED or PARKED. reserved: this uses a
- * reservation. LCP_EEXIST: already in the window (a refill met it): nothing to do, nothing borrowed.
- * LCP_EFULL. A parked message offered again goes on with its memory of transmissions. */
+ * lcp_core_forget. number: the caller's name of it; numbers with the top bit set are
+ * ephemeral: they are not part of the queue's order and simply end as SETTLED or
+ * PARKED. reserved: this uses a reservation. LCP_EEXIST: already in the window (a
+ * refill met it): nothing to do, nothing borrowed. LCP_EFULL. A parked message offered
+ * again goes on with its memory of transmissions. */
 LCP_API LCP_MUST_USE enum lcp_err lcp_core_offer(struct lcp_core *core, uint64_t now_ms,
                                                  uint32_t peer, uint64_t number,
-                                                 struct lcp_span payload, bool reserved);
-/* A REFILL was carried out: all its offers are made, rows through `through` were looked at, and
- * `more` says that rows after it exist. */
+                                                 struct lcp_span payload,
+                                                 bool reserved);
+/* A REFILL was carried out: all its offers are made, rows through `through` were looked
+ * at, and `more` says that rows after it exist. */
 LCP_API void lcp_core_refilled(struct lcp_core *core, uint64_t now_ms, uint32_t peer,
                                uint64_t through, bool more);
 /* A REFILL failed (storage): it is asked again within a second. */
-LCP_API void lcp_core_refill_failed(struct lcp_core *core, uint64_t now_ms, uint32_t peer);
-/* Expired or cancelled: no further transmission, the payload is no longer borrowed. With keep, a late
- * ACK still comes out as SETTLED. */
-LCP_API void lcp_core_forget(struct lcp_core *core, uint64_t now_ms, uint64_t number, bool keep);
+LCP_API void lcp_core_refill_failed(struct lcp_core *core, uint64_t now_ms,
+                                    uint32_t peer);
+/* Expired or cancelled: no further transmission, the payload is no longer borrowed.
+ * With keep, a late ACK still comes out as SETTLED. */
+LCP_API void lcp_core_forget(struct lcp_core *core, uint64_t now_ms, uint64_t number,
+                             bool keep);
 /* True when `number` is in a window (its transmission is under way). */
 LCP_API bool lcp_core_is_inflight(const struct lcp_core *core, uint64_t number);
 
 /* When lcp_core_poll has something to do by itself; LCP_NEVER when not. */
 LCP_API uint64_t lcp_core_next_ms(const struct lcp_core *core);
 /* Takes the next thing to do; false: nothing left for now. */
-LCP_API bool lcp_core_poll(struct lcp_core *core, uint64_t now_ms, struct lcp_output *out);
+LCP_API bool lcp_core_poll(struct lcp_core *core, uint64_t now_ms,
+                           struct lcp_output *out);
 
-LCP_API uint64_t lcp_core_counter(const struct lcp_core *core, enum lcp_counter counter);
+LCP_API uint64_t lcp_core_counter(const struct lcp_core *core,
+                                  enum lcp_counter counter);
 /* "bad_signature" and so on. */
 LCP_API const char *lcp_counter_name(enum lcp_counter counter);
 
-/* Endpoints that wrote without being a peer's, the newest 64. Returns how many were filled in. */
+/* Endpoints that wrote without being a peer's, the newest 64. Returns how many were
+ * filled in. */
 struct lcp_stranger {
     struct lcp_endpoint endpoint;
     uint64_t packets;

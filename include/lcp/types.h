@@ -27,45 +27,45 @@
 
 /* Sizes in bytes. Text sizes are without the terminating NUL. */
 enum {
-    LCP_HEADER_BYTES = 9,         /* docs/protocol.md, "Packet" */
-    LCP_PAYLOAD_MAX = 65498,      /* one IPv4 datagram less the header */
+    LCP_HEADER_BYTES = 9,    /* docs/protocol.md, "Packet" */
+    LCP_PAYLOAD_MAX = 65498, /* one IPv4 datagram less the header */
     LCP_DATAGRAM_MAX = LCP_HEADER_BYTES + LCP_PAYLOAD_MAX,
-    LCP_NAME_MAX = 64,            /* names of agents */
-    LCP_ID_MAX = 128,             /* ids of messages: [A-Za-z0-9._:-]{1,128} */
+    LCP_NAME_MAX = 64, /* names of agents */
+    LCP_ID_MAX = 128,  /* ids of messages: [A-Za-z0-9._:-]{1,128} */
     LCP_UUID_CHARS = 36,
-    LCP_TYPE_MAX = 64,            /* types we make or compare; longer ones pass through */
-    LCP_KEY_BYTES = 32,           /* Ed25519 public key */
-    LCP_SEED_BYTES = 32,          /* Ed25519 seed: keys/identity.pem */
+    LCP_TYPE_MAX = 64,   /* types we make or compare; longer ones pass through */
+    LCP_KEY_BYTES = 32,  /* Ed25519 public key */
+    LCP_SEED_BYTES = 32, /* Ed25519 seed: keys/identity.pem */
     LCP_SIG_BYTES = 64,
-    LCP_DIGEST_BYTES = 16,        /* BLAKE2b-128 */
-    LCP_KEY_B64 = 44,             /* base64 of a key, with padding */
+    LCP_DIGEST_BYTES = 16, /* BLAKE2b-128 */
+    LCP_KEY_B64 = 44,      /* base64 of a key, with padding */
     LCP_SIG_B64 = 88,
-    LCP_FINGERPRINT_CHARS = 32,   /* see lcp_fingerprint() */
-    LCP_ENDPOINT_TEXT_MAX = 63,   /* "[ipv6%zone]:port" */
+    LCP_FINGERPRINT_CHARS = 32, /* see lcp_fingerprint() */
+    LCP_ENDPOINT_TEXT_MAX = 63, /* "[ipv6%zone]:port" */
     LCP_ALIASES_MAX = 16,
     LCP_PORT_DEFAULT = 9528,
 };
 
 enum lcp_err {
     LCP_OK = 0,
-    LCP_EINVAL,    /* an argument of the caller's is wrong */
-    LCP_EFORMAT,   /* bytes or text do not follow their format */
-    LCP_EVERSION,  /* a magic, schema or protocol version we do not know */
-    LCP_EFULL,     /* a named limit is reached */
-    LCP_ENOSPACE,  /* the disk or quota is full, or the store is read-only: passes */
-    LCP_EIO,       /* a device or system call failed */
-    LCP_ELOST,     /* an fsync failed: what was promised is unknown; end with 70 */
-    LCP_ECORRUPT,  /* stored data is damaged */
+    LCP_EINVAL,   /* an argument of the caller's is wrong */
+    LCP_EFORMAT,  /* bytes or text do not follow their format */
+    LCP_EVERSION, /* a magic, schema or protocol version we do not know */
+    LCP_EFULL,    /* a named limit is reached */
+    LCP_ENOSPACE, /* the disk or quota is full, or the store is read-only: passes */
+    LCP_EIO,      /* a device or system call failed */
+    LCP_ELOST,    /* an fsync failed: what was promised is unknown; end with 70 */
+    LCP_ECORRUPT, /* stored data is damaged */
     LCP_ENOTFOUND,
-    LCP_EEXIST,    /* already there */
-    LCP_ECONFLICT, /* already there, and different */
-    LCP_EAMBIGUOUS,/* a prefix that fits several */
-    LCP_EPERM,     /* the system refuses: permissions, ownership, sandbox */
-    LCP_EAUTH,     /* a signature or a key is wrong */
-    LCP_EAGAIN,    /* not now; try later */
+    LCP_EEXIST,     /* already there */
+    LCP_ECONFLICT,  /* already there, and different */
+    LCP_EAMBIGUOUS, /* a prefix that fits several */
+    LCP_EPERM,      /* the system refuses: permissions, ownership, sandbox */
+    LCP_EAUTH,      /* a signature or a key is wrong */
+    LCP_EAGAIN,     /* not now; try later */
     LCP_ETIMEOUT,
-    LCP_ECLOSED,   /* the other end is gone, or nobody listens there */
-    LCP_EBUSY,     /* somebody else holds it */
+    LCP_ECLOSED, /* the other end is gone, or nobody listens there */
+    LCP_EBUSY,   /* somebody else holds it */
     LCP_ENOMEM,
     LCP_ERR_COUNT
 };
@@ -108,7 +108,8 @@ enum lcp_packet_type {
 };
 
 /* States of a message we sent. A change goes only to a greater value; the values are
- * stored, so they never change meaning. Room is left for the signed states of LCP/1.2. */
+ * stored, so they never change meaning. Room is left for the signed states of LCP/1.2.
+ */
 enum lcp_out_state {
     LCP_SENT_QUEUED = 0,            /* durable here; goes by itself */
     LCP_SENT_CANCEL_REQUESTED = 10, /* was transmitted before; no longer sent */

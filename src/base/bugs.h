@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Seeded bugs for the simulator: mistakes that are easy to make here, each behind a switch, so that a test
- * can show it would have caught them. Only the libraries built for that test contain them; elsewhere
- * lcp_bug() is the constant false.
+ * Seeded bugs for the simulator: mistakes that are easy to make here, each behind a
+ * switch, so that a test can show it would have caught them. Only the libraries built
+ * for that test contain them; elsewhere lcp_bug() is the constant false.
  */
 #ifndef LCP_BASE_BUGS_H
 #define LCP_BASE_BUGS_H
@@ -12,9 +12,10 @@
 enum lcp_bug {
     LCP_BUG_NONE,
     LCP_BUG_ACK_BEFORE_COMMIT,
-    LCP_BUG_DEDUP_LOST,           /* known ids are forgotten at restart */
-    LCP_BUG_PIN_NOT_RECHECKED,    /* the storing transaction trusts the machine's look at the pin */
-    LCP_BUG_LATE_ACK_DROPPED,     /* only the newest transmission's ACK counts */
+    LCP_BUG_DEDUP_LOST,        /* known ids are forgotten at restart */
+    LCP_BUG_PIN_NOT_RECHECKED, /* the storing transaction trusts the machine's look at
+                                  the pin */
+    LCP_BUG_LATE_ACK_DROPPED,  /* only the newest transmission's ACK counts */
     LCP_BUG_STATE_BACK,
     LCP_BUG_ADMISSION_NOT_MERGED, /* a retransmission starts a second admission */
     LCP_BUG_REFILL_SKIPS,         /* a queued row is passed over */

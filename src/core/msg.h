@@ -10,7 +10,8 @@
 #include "base/json.h"
 #include "core/canon.h"
 
-/* Scratch for one message at a time; about 700 KiB, so it lives once for each thread. */
+/* Scratch for one message at a time; about 700 KiB, so it lives once for each thread.
+ */
 struct lcp_msg_scratch {
     struct lcp_json_node nodes[LCP_JSON_NODES_MAX];
     char canon[LCP_CANON_BYTES_MAX];
@@ -18,11 +19,11 @@ struct lcp_msg_scratch {
 
 enum lcp_msg_fault {
     LCP_MSG_OK,
-    LCP_MSG_BAD_JSON,     /* see json_fault */
-    LCP_MSG_BAD_MEMBER,   /* a required member is missing or of a wrong type or form */
+    LCP_MSG_BAD_JSON,   /* see json_fault */
+    LCP_MSG_BAD_MEMBER, /* a required member is missing or of a wrong type or form */
     LCP_MSG_BAD_ID,
-    LCP_MSG_BAD_SECURITY, /* algo, pubkey or signature missing or not canonical; or more members,
-                           * which nobody signed */
+    LCP_MSG_BAD_SECURITY, /* algo, pubkey or signature missing or not canonical; or more
+                           * members, which nobody signed */
 };
 
 /* "bad-id" and so on: the counters' names. Static storage. */
@@ -33,23 +34,27 @@ struct lcp_msg {
     struct lcp_span raw;
     struct lcp_json doc;
     enum lcp_json_fault json_fault;
-    uint32_t from, to, timestamp, type, message, reply_to; /* nodes; reply_to 0 when absent or null */
+    uint32_t from, to, timestamp, type, message,
+        reply_to; /* nodes; reply_to 0 when absent or null */
     char id[LCP_ID_MAX + 1];
-    struct lcp_key key;                 /* security.pubkey */
+    struct lcp_key key; /* security.pubkey */
     uint8_t signature[LCP_SIG_BYTES];
 };
 
 /* Parses and checks form, not signature. */
-LCP_MUST_USE enum lcp_msg_fault lcp_msg_parse(struct lcp_span raw, struct lcp_msg_scratch *scratch,
+LCP_MUST_USE enum lcp_msg_fault lcp_msg_parse(struct lcp_span raw,
+                                              struct lcp_msg_scratch *scratch,
                                               struct lcp_msg *msg);
 
 /* Canonical bytes without `security`, in scratch->canon. */
-LCP_MUST_USE enum lcp_err lcp_msg_canon(const struct lcp_msg *msg, struct lcp_msg_scratch *scratch,
+LCP_MUST_USE enum lcp_err lcp_msg_canon(const struct lcp_msg *msg,
+                                        struct lcp_msg_scratch *scratch,
                                         struct lcp_span *out);
 
 /* True if the signature is that of msg->key over the canonical bytes. Also puts out the
  * digest (BLAKE2b-128 of the canonical bytes) when digest is not NULL, valid or not. */
-LCP_MUST_USE bool lcp_msg_verify(const struct lcp_msg *msg, struct lcp_msg_scratch *scratch,
+LCP_MUST_USE bool lcp_msg_verify(const struct lcp_msg *msg,
+                                 struct lcp_msg_scratch *scratch,
                                  uint8_t digest[LCP_DIGEST_BYTES]);
 
 /* True for a string member that decodes to text; at 0 is false. */
@@ -61,13 +66,14 @@ struct lcp_draft {
     struct lcp_span message;
 };
 
-/* Builds and signs a DATA payload (unescaped UTF-8 JSON, members in the legacy order: id, from, to,
- * timestamp, type, message, replyTo?, security). LCP_EFULL when it exceeds LCP_PAYLOAD_MAX,
- * LCP_EFORMAT when a string is not UTF-8 or a member breaks its form. out holds LCP_PAYLOAD_MAX
- * bytes; digest as above. */
+/* Builds and signs a DATA payload (unescaped UTF-8 JSON, members in the legacy order:
+ * id, from, to, timestamp, type, message, replyTo?, security). LCP_EFULL when it
+ * exceeds LCP_PAYLOAD_MAX, LCP_EFORMAT when a string is not UTF-8 or a member breaks
+ * its form. out holds LCP_PAYLOAD_MAX bytes; digest as above. */
 LCP_MUST_USE enum lcp_err lcp_msg_build(const struct lcp_draft *draft,
                                         const struct lcp_identity *identity,
-                                        struct lcp_msg_scratch *scratch, char *out, size_t *len,
+                                        struct lcp_msg_scratch *scratch, char *out,
+                                        size_t *len,
                                         uint8_t digest[static LCP_DIGEST_BYTES]);
 
 #endif

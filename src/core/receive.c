@@ -156,8 +156,8 @@ start_admission(struct lcp_core *core, uint32_t peer, const struct lcp_frame *fr
     return LCP_COUNT_MAX;
 }
 
-/* Another key than the pinned one. Whether that key really signed it, the caller may find out: the buckets
- * have been charged for it. */
+/* Another key than the pinned one. Whether that key really signed it, the caller may
+ * find out: the buckets have been charged for it. */
 static void
 show_other_key(struct lcp_core *core, uint32_t peer, struct lcp_span payload)
 {

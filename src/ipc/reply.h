@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * Looks into a reply without parsing it: a page of messages may hold more nodes, and they may nest
- * deeper, than one document is allowed. What is found is then parsed message by message.
+ * Looks into a reply without parsing it: a page of messages may hold more nodes, and
+ * they may nest deeper, than one document is allowed. What is found is then parsed
+ * message by message.
  */
 #ifndef LCP_IPC_REPLY_H
 #define LCP_IPC_REPLY_H
 
 #include "lcp/types.h"
 
-/* The raw value of an object's own member, its name without escapes; false: not there, or the text is
- * damaged. The spans borrow from object. */
+/* The raw value of an object's own member, its name without escapes; false: not there,
+ * or the text is damaged. The spans borrow from object. */
 bool lcp_reply_member(struct lcp_span object, const char *name, struct lcp_span *value);
 
 /* The next element of an array (brackets and all); *at is 0 at first. */

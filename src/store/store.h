@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * The durable record: every message of both directions, its state, the dedup keys, the pins.
- * One contract, two implementations (sqlite, memory) that pass tests/unit/store/contract.h.
- * A handle is used by one thread at a time. Knows base only; verifies nothing, sends nothing.
+ * The durable record: every message of both directions, its state, the dedup keys, the
+ * pins. One contract, two implementations (sqlite, memory) that pass
+ * tests/unit/store/contract.h. A handle is used by one thread at a time. Knows base
+ * only; verifies nothing, sends nothing.
  *
- * Errors: LCP_ENOSPACE when the disk is full or read-only (the transaction must be rolled back;
- * the handle stays usable), LCP_ELOST when an fsync failed, LCP_EIO and LCP_ECORRUPT for the rest.
+ * Errors: LCP_ENOSPACE when the disk is full or read-only (the transaction must be
+ * rolled back; the handle stays usable), LCP_ELOST when an fsync failed, LCP_EIO and
+ * LCP_ECORRUPT for the rest.
  */
 #ifndef LCP_STORE_STORE_H
 #define LCP_STORE_STORE_H
@@ -16,46 +18,50 @@ enum { LCP_FILE_NAME_MAX = 192 };
 
 enum lcp_direction { LCP_IN = 0, LCP_OUT = 1 };
 
-/* A message of the record. As an argument of add: strings and spans are borrowed for the call. As a
- * row handed to a callback: valid until it returns. */
+/* A message of the record. As an argument of add: strings and spans are borrowed for
+ * the call. As a row handed to a callback: valid until it returns. */
 struct lcp_row {
-    uint64_t number;          /* local, monotone over both directions, never used twice */
-    uint64_t changed;         /* grows with every change the mirror must see */
+    uint64_t number;  /* local, monotone over both directions, never used twice */
+    uint64_t changed; /* grows with every change the mirror must see */
     enum lcp_direction dir;
-    int state;                /* enum lcp_in_state or lcp_out_state */
-    const char *peer;         /* registry name at the time */
-    struct lcp_key key;       /* of the signer: the peer's, or ours */
+    int state;          /* enum lcp_in_state or lcp_out_state */
+    const char *peer;   /* registry name at the time */
+    struct lcp_key key; /* of the signer: the peer's, or ours */
     const char *id;
-    const char *type;         /* at most LCP_TYPE_MAX bytes of it; the raw text has it whole */
-    const char *reply_to;     /* "" when none or no valid id */
-    const char *reason;       /* of the state, "" when none */
-    const char *file;         /* name inside inbox/, inbox_archive/ or outbox/ */
-    struct lcp_span raw;      /* the DATA payload; empty when purged */
-    uint8_t digest[LCP_DIGEST_BYTES]; /* in: of the canonical bytes. out: of the caller's draft */
-    int64_t wall_ms;          /* received or accepted */
-    int64_t state_wall_ms;    /* of the last change of state */
-    bool was_transmitted;     /* out: may have been on the wire */
-    uint64_t expires_life_ms; /* out: on the node's life clock (docs/design.md), 0 = never */
+    const char *type; /* at most LCP_TYPE_MAX bytes of it; the raw text has it whole */
+    const char *reply_to; /* "" when none or no valid id */
+    const char *reason;   /* of the state, "" when none */
+    const char *file;     /* name inside inbox/, inbox_archive/ or outbox/ */
+    struct lcp_span raw;  /* the DATA payload; empty when purged */
+    uint8_t digest[LCP_DIGEST_BYTES]; /* in: of the canonical bytes. out: of the
+                                         caller's draft */
+    int64_t wall_ms;                  /* received or accepted */
+    int64_t state_wall_ms;            /* of the last change of state */
+    bool was_transmitted;             /* out: may have been on the wire */
+    uint64_t
+        expires_life_ms; /* out: on the node's life clock (docs/design.md), 0 = never */
 };
 
 typedef bool lcp_row_fn(void *ctx, const struct lcp_row *row); /* false ends the walk */
 
-/* Which messages; zero means "any". Rows come by number, ascending unless newest_first. */
+/* Which messages; zero means "any". Rows come by number, ascending unless newest_first.
+ */
 struct lcp_query {
     enum lcp_direction dir;
-    uint64_t after;           /* number > after; with newest_first: number < after when not 0 */
-    uint64_t through;         /* number <= through, 0 = no bound */
-    int state_min, state_max; /* inclusive; both 0 with dir in = only STORED: set them */
-    const char *peer, *type;  /* NULL = any */
-    uint32_t limit;           /* 0 = no limit */
+    uint64_t after;   /* number > after; with newest_first: number < after when not 0 */
+    uint64_t through; /* number <= through, 0 = no bound */
+    int state_min,
+        state_max;           /* inclusive; both 0 with dir in = only STORED: set them */
+    const char *peer, *type; /* NULL = any */
+    uint32_t limit;          /* 0 = no limit */
     bool newest_first;
-    bool without_raw;         /* leave raw empty: for listings */
+    bool without_raw; /* leave raw empty: for listings */
 };
 
 struct lcp_store_counts {
-    uint64_t inbox;      /* in, STORED or HANDED */
-    uint64_t unhanded;   /* in, STORED */
-    uint64_t queued;     /* out, QUEUED */
+    uint64_t inbox;    /* in, STORED or HANDED */
+    uint64_t unhanded; /* in, STORED */
+    uint64_t queued;   /* out, QUEUED */
     uint64_t total;
 };
 
@@ -64,62 +70,77 @@ struct lcp_store;
 struct lcp_store_ops {
     void (*close)(struct lcp_store *s);
 
-    /* Write transaction around one batch. commit makes it durable (synchronous=FULL) or returns an
-     * error after which nothing of the batch is in the record. rollback accepts any state. */
+    /* Write transaction around one batch. commit makes it durable (synchronous=FULL) or
+     * returns an error after which nothing of the batch is in the record. rollback
+     * accepts any state. */
     enum lcp_err (*begin)(struct lcp_store *s);
     enum lcp_err (*commit)(struct lcp_store *s);
     void (*rollback)(struct lcp_store *s);
-    /* Moves the log into the database when it has grown past its limit, or always with `force`.
-     * Outside a transaction. LCP_ELOST: the database file could not be synced. LCP_EAGAIN: a reader
-     * is in the way; harmless. */
+    /* Moves the log into the database when it has grown past its limit, or always with
+     * `force`. Outside a transaction. LCP_ELOST: the database file could not be synced.
+     * LCP_EAGAIN: a reader is in the way; harmless. */
     enum lcp_err (*checkpoint)(struct lcp_store *s, bool force);
     /* The greatest `changed` so far, committed or not. */
     uint64_t (*changed)(struct lcp_store *s);
 
-    /* in: the row with this key and id, else LCP_ENOTFOUND. An id imported as "seen from anyone" is
-     * found too, with number 0. Only number, state, digest are filled. out: by id alone. */
-    enum lcp_err (*find_in)(struct lcp_store *s, const struct lcp_key *key, const char *id,
-                            struct lcp_row *row);
+    /* in: the row with this key and id, else LCP_ENOTFOUND. An id imported as "seen
+     * from anyone" is found too, with number 0. Only number, state, digest are filled.
+     * out: by id alone. */
+    enum lcp_err (*find_in)(struct lcp_store *s, const struct lcp_key *key,
+                            const char *id, struct lcp_row *row);
     enum lcp_err (*find_out)(struct lcp_store *s, const char *id, struct lcp_row *row);
-    /* Adds; number, changed and file are the store's to choose. LCP_EEXIST if (key, id) or for
-     * out the id is there. The file name is msg_<id>.json for a lower-case UUID, else
-     * msg_<hex digest of the id>.json; with _<number> before .json when another row of this direction
-     * has that name. */
-    enum lcp_err (*add)(struct lcp_store *s, const struct lcp_row *row, uint64_t *number);
-    /* Moves a message to a greater state; the same or a lesser one changes nothing and is LCP_OK with
-     * *moved = false. LCP_ENOTFOUND without such a number in this direction. reason may be NULL. */
-    enum lcp_err (*set_state)(struct lcp_store *s, enum lcp_direction dir, uint64_t number, int state,
-                              const char *reason, int64_t wall_ms, bool *moved);
+    /* Adds; number, changed and file are the store's to choose. LCP_EEXIST if (key, id)
+     * or for out the id is there. The file name is msg_<id>.json for a lower-case UUID,
+     * else msg_<hex digest of the id>.json; with _<number> before .json when another
+     * row of this direction has that name. */
+    enum lcp_err (*add)(struct lcp_store *s, const struct lcp_row *row,
+                        uint64_t *number);
+    /* Moves a message to a greater state; the same or a lesser one changes nothing and
+     * is LCP_OK with *moved = false. LCP_ENOTFOUND without such a number in this
+     * direction. reason may be NULL. */
+    enum lcp_err (*set_state)(struct lcp_store *s, enum lcp_direction dir,
+                              uint64_t number, int state, const char *reason,
+                              int64_t wall_ms, bool *moved);
     enum lcp_err (*set_transmitted)(struct lcp_store *s, uint64_t number);
-    /* Replaces payload, draft digest and key of a queued message that was never transmitted. */
+    /* Replaces payload, draft digest and key of a queued message that was never
+     * transmitted. */
     enum lcp_err (*resign)(struct lcp_store *s, uint64_t number, struct lcp_span raw,
                            const struct lcp_key *key);
 
     /* One whole message by number. The row is handed to fn once. */
-    enum lcp_err (*get)(struct lcp_store *s, uint64_t number, lcp_row_fn *fn, void *ctx);
-    enum lcp_err (*each)(struct lcp_store *s, const struct lcp_query *q, lcp_row_fn *fn, void *ctx);
-    /* Messages whose `changed` is greater, ascending, at most limit: the mirror's food. */
-    enum lcp_err (*each_changed)(struct lcp_store *s, uint64_t after, uint32_t limit, lcp_row_fn *fn,
-                                 void *ctx);
-    /* All messages linked to this one by replyTo, both directions, by number; at most 1,000. */
-    enum lcp_err (*each_in_thread)(struct lcp_store *s, uint64_t number, lcp_row_fn *fn, void *ctx);
-    /* A number ("41", "#41"), an id, or a unique prefix (at least 4 characters) of one. dirs is a
-     * bit set: 1 in, 2 out. LCP_ENOTFOUND, LCP_EAMBIGUOUS. Purged messages are found too. */
+    enum lcp_err (*get)(struct lcp_store *s, uint64_t number, lcp_row_fn *fn,
+                        void *ctx);
+    enum lcp_err (*each)(struct lcp_store *s, const struct lcp_query *q, lcp_row_fn *fn,
+                         void *ctx);
+    /* Messages whose `changed` is greater, ascending, at most limit: the mirror's food.
+     */
+    enum lcp_err (*each_changed)(struct lcp_store *s, uint64_t after, uint32_t limit,
+                                 lcp_row_fn *fn, void *ctx);
+    /* All messages linked to this one by replyTo, both directions, by number; at most
+     * 1,000. */
+    enum lcp_err (*each_in_thread)(struct lcp_store *s, uint64_t number, lcp_row_fn *fn,
+                                   void *ctx);
+    /* A number ("41", "#41"), an id, or a unique prefix (at least 4 characters) of one.
+     * dirs is a bit set: 1 in, 2 out. LCP_ENOTFOUND, LCP_EAMBIGUOUS. Purged messages
+     * are found too. */
     enum lcp_err (*resolve)(struct lcp_store *s, struct lcp_span text, unsigned dirs,
                             uint64_t *number);
-    /* Queued messages to a peer with number > after, ascending, while count <= n and their payload
-     * bytes fit in bytes_max (the first always fits). *more: at least one further row exists. */
-    enum lcp_err (*each_queued)(struct lcp_store *s, const char *peer, uint64_t after, uint32_t n,
-                                size_t bytes_max, bool *more, lcp_row_fn *fn, void *ctx);
+    /* Queued messages to a peer with number > after, ascending, while count <= n and
+     * their payload bytes fit in bytes_max (the first always fits). *more: at least one
+     * further row exists. */
+    enum lcp_err (*each_queued)(struct lcp_store *s, const char *peer, uint64_t after,
+                                uint32_t n, size_t bytes_max, bool *more,
+                                lcp_row_fn *fn, void *ctx);
     enum lcp_err (*counts)(struct lcp_store *s, struct lcp_store_counts *out);
     enum lcp_err (*queued_to)(struct lcp_store *s, const char *peer, uint64_t *count);
     /* The least expires_life_ms of queued messages, 0 when there is none. */
     enum lcp_err (*next_expiry)(struct lcp_store *s, uint64_t *life_ms);
-    /* Queued messages whose expires_life_ms is at or before life_ms (and not 0): by number. */
+    /* Queued messages whose expires_life_ms is at or before life_ms (and not 0): by
+     * number. */
     enum lcp_err (*each_expired)(struct lcp_store *s, uint64_t life_ms, uint32_t limit,
                                  lcp_row_fn *fn, void *ctx);
-    /* Deletes the bodies of archived and of settled sent messages whose last change of state is
-     * before wall_ms, at most limit; ids stay known. */
+    /* Deletes the bodies of archived and of settled sent messages whose last change of
+     * state is before wall_ms, at most limit; ids stay known. */
     enum lcp_err (*purge)(struct lcp_store *s, int64_t before_wall_ms, uint32_t limit,
                           uint64_t *purged);
     /* The newest received ids, newest first: for seen_ids.json. */
@@ -127,11 +148,13 @@ struct lcp_store_ops {
                               bool (*fn)(void *ctx, const char *id), void *ctx);
     enum lcp_err (*add_seen_any)(struct lcp_store *s, const char *id);
 
-    /* Pins: one key a peer name. how is "config", "first contact" or "trusted". get: ENOTFOUND. */
+    /* Pins: one key a peer name. how is "config", "first contact" or "trusted". get:
+     * ENOTFOUND. */
     enum lcp_err (*pin_get)(struct lcp_store *s, const char *peer, struct lcp_key *key,
                             char how[static 32], int64_t *wall_ms);
-    enum lcp_err (*pin_put)(struct lcp_store *s, const char *peer, const struct lcp_key *key,
-                            const char *how, int64_t wall_ms);
+    enum lcp_err (*pin_put)(struct lcp_store *s, const char *peer,
+                            const struct lcp_key *key, const char *how,
+                            int64_t wall_ms);
     enum lcp_err (*pin_del)(struct lcp_store *s, const char *peer);
     /* Small named numbers: life clock, mirror watermark. LCP_ENOTFOUND. */
     enum lcp_err (*meta_get)(struct lcp_store *s, const char *name, int64_t *value);
@@ -142,23 +165,25 @@ struct lcp_store {
     const struct lcp_store_ops *ops;
 };
 
-/* store/sqlite.c. Opens or makes HOME/data/lcp.db. Writable: one handle a database, migrates an older
- * schema (LCP_EVERSION for a newer one). Read-only: beside a writer or alone; writes fail with
- * LCP_EPERM. LCP_ENOTFOUND: read-only and there is no database. */
+/* store/sqlite.c. Opens or makes HOME/data/lcp.db. Writable: one handle a database,
+ * migrates an older schema (LCP_EVERSION for a newer one). Read-only: beside a writer
+ * or alone; writes fail with LCP_EPERM. LCP_ENOTFOUND: read-only and there is no
+ * database. */
 LCP_MUST_USE enum lcp_err lcp_store_sqlite_open(const char *path, bool read_only,
                                                 struct lcp_store **out);
 /* Text of the last SQLite error of this handle, for the log. */
 const char *lcp_store_sqlite_error(struct lcp_store *s);
 const char *lcp_store_sqlite_version(void);
 
-/* store/memory.c, for tests and the simulator. A disk survives its handles: what was committed is
- * there for the next handle, what was not is gone, as after a crash. Readers see commits only. */
+/* store/memory.c, for tests and the simulator. A disk survives its handles: what was
+ * committed is there for the next handle, what was not is gone, as after a crash.
+ * Readers see commits only. */
 struct lcp_memory_disk;
 struct lcp_memory_disk *lcp_memory_disk_new(void);
 void lcp_memory_disk_free(struct lcp_memory_disk *disk);
 /* From now on begin/commit fail with this error (LCP_OK: work again). */
 void lcp_memory_disk_fail(struct lcp_memory_disk *disk, enum lcp_err err);
-LCP_MUST_USE enum lcp_err lcp_store_memory_open(struct lcp_memory_disk *disk, bool read_only,
-                                                struct lcp_store **out);
+LCP_MUST_USE enum lcp_err lcp_store_memory_open(struct lcp_memory_disk *disk,
+                                                bool read_only, struct lcp_store **out);
 
 #endif

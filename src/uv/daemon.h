@@ -8,16 +8,18 @@
 #include "lcp/types.h"
 
 struct lcp_daemon_options {
-    const char *home;     /* NULL: default home */
-    bool detach;          /* go to the background; log in HOME/lcp.log, rotated at 10 MiB, one old one */
+    const char *home; /* NULL: default home */
+    bool detach; /* go to the background; log in HOME/lcp.log, rotated at 10 MiB, one
+                    old one */
     /* Legacy lcp_node's flags; NULL or 0: not given. They beat environment and file. */
     const char *my_ip;
     const char *peer_ip;
     uint16_t port;
 };
 
-/* Runs until SIGINT or SIGTERM (then 0, within 2 s) or until something fails. Writes a sentence to stderr when it
- * cannot start. Returns the exit code of lcp(1): 0, 1, 2 (configuration), 70 (storage lost). */
+/* Runs until SIGINT or SIGTERM (then 0, within 2 s) or until something fails. Writes a
+ * sentence to stderr when it cannot start. Returns the exit code of lcp(1): 0, 1, 2
+ * (configuration), 70 (storage lost). */
 int lcp_daemon_main(const struct lcp_daemon_options *options);
 
 #endif

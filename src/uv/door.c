@@ -186,8 +186,8 @@ serve(struct lcp_connection *c)
     adjust_reading(c);
 }
 
-/* A client that leaves bytes unread when it closes leaves an error behind; one that read
- * all of them and closed, however fast, does not. */
+/* A client that leaves bytes unread when it closes leaves an error behind; one that
+ * read all of them and closed, however fast, does not. */
 static bool
 was_left_unread(const struct lcp_connection *c)
 {
