@@ -165,6 +165,8 @@ finish_send(struct lcp_pump *p, struct lcp_job *job)
 {
     if (job->is_reserved && job->err != LCP_OK)
         lcp_core_unreserve(p->core, job->peer, job->bytes_max);
+    if (job->peer == LCP_NO_PEER)
+        job->peer = lcp_core_peer_find(p->core, job->peer_name);
     if (job->err == LCP_EEXIST) {
         answer_send(p, job);
         return;

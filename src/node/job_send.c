@@ -72,11 +72,13 @@ keep_id(void *ctx, const struct lcp_row *row)
 
     strncpy(job->reply_to, row->id, sizeof job->reply_to - 1);
     job->reply_to[sizeof job->reply_to - 1] = '\0';
+    if (job->peer_name[0] == '\0')
+        strncpy(job->peer_name, row->peer, sizeof job->peer_name - 1);
     return false;
 }
 
 /* --reply-to takes a number, a prefix or a whole id; a whole id need not be known here.
- */
+ * Without a receiver, an answer goes to the peer of the message answered. */
 static enum lcp_err
 resolve_reply_to(struct lcp_batch *batch, struct lcp_job *job)
 {
@@ -125,6 +127,8 @@ lcp_job_send(struct lcp_batch *batch, struct lcp_job *job)
     bool is_known = false;
     enum lcp_err err = resolve_reply_to(batch, job);
 
+    if (err == LCP_OK && job->err == LCP_OK && job->peer_name[0] == '\0')
+        job->err = LCP_ECLOSED;
     if (err != LCP_OK || job->err != LCP_OK)
         return err;
     lcp_draft_digest(job->peer_name, job->type, lcp_span(job->text, job->text_len),

@@ -86,6 +86,9 @@ static const struct {
      "make room; the daemon goes on by itself"},
     {LCP_ECORRUPT, "storage-damaged", "the database is damaged; nothing was accepted",
      "stop the daemon and restore data/lcp.db from a backup"},
+    {LCP_ECLOSED, "no-peer",
+     "there are several peers and the message answered is not known here",
+     "say which: --to NAME"},
     {LCP_ENOMEM, "no-memory", "out of memory; nothing was done", "try again later"},
 };
 

@@ -29,33 +29,43 @@ refuse_memory(struct lcp_pump *p, const struct ask *a)
     lcp_pump_reply_err(p, a->client, a->is_ours, LCP_ENOMEM, "");
 }
 
+/* How many peers there are, and one of them. */
+static uint32_t
+count_peers(struct lcp_pump *p, uint32_t *one)
+{
+    uint32_t count = 0;
+
+    *one = LCP_NO_PEER;
+    for (uint32_t i = 0; i < p->peers_max; i++) {
+        struct lcp_core_peer_view view;
+
+        if (lcp_core_peer_view(p->core, lcp_pump_now(p), i, &view)) {
+            *one = i;
+            count++;
+        }
+    }
+    return count;
+}
+
 /* The peer a request names, or the only one there is. LCP_NO_PEER: refused already. */
 static uint32_t
 find_peer(struct lcp_pump *p, const struct ask *a, const char *name)
 {
     char message[160];
-    uint32_t only = LCP_NO_PEER, count = 0, found;
+    uint32_t found, count;
 
     if (name[0] != '\0') {
         found = lcp_core_peer_find(p->core, name);
-        if (found == LCP_NO_PEER) {
-            snprintf(message, sizeof message, "there is no peer %s", name);
+        snprintf(message, sizeof message, "there is no peer %s", name);
+        if (found == LCP_NO_PEER)
             refuse(
                 p, a, "unknown-peer", message,
                 "lcp peer list shows them; lcp peer add NAME ADDRESS [KEY] adds one");
-        }
         return found;
     }
-    for (uint32_t i = 0; i < p->peers_max; i++) {
-        struct lcp_core_peer_view view;
-
-        if (lcp_core_peer_view(p->core, lcp_pump_now(p), i, &view)) {
-            only = i;
-            count++;
-        }
-    }
-    if (count == 1 || (count > 1 && !a->is_ours))
-        return count == 1 ? only : 0;
+    count = count_peers(p, &found);
+    if (count == 1)
+        return found;
     if (count == 0)
         refuse(p, a, "no-peer", "no peer is configured",
                "lcp peer add NAME ADDRESS [KEY]");
@@ -98,6 +108,7 @@ static void
 do_send(struct lcp_pump *p, const struct ask *a)
 {
     const struct lcp_request *r = a->r;
+    bool answers_someone; /* the job finds out whom */
     uint32_t peer;
     struct lcp_job *job;
 
@@ -106,8 +117,11 @@ do_send(struct lcp_pump *p, const struct ask *a)
                "uuidgen -r makes one; without an id the daemon does");
         return;
     }
-    peer = find_peer(p, a, r->to);
-    if (peer == LCP_NO_PEER || (job = job_of(p, a, LCP_JOB_SEND, peer)) == NULL)
+    answers_someone = r->to[0] == '\0' && r->reply_to[0] != '\0' &&
+                      count_peers(p, &peer) > 1;
+    peer = answers_someone ? LCP_NO_PEER : find_peer(p, a, r->to);
+    if ((peer == LCP_NO_PEER && !answers_someone) ||
+        (job = job_of(p, a, LCP_JOB_SEND, peer)) == NULL)
         return;
     job->text = malloc(r->message.len + 1);
     if (job->text == NULL) {
