@@ -246,13 +246,13 @@ scaled(uint64_t c, int32_t exponent, int32_t k, const struct lcp_big *pow5, bool
 }
 
 /* The shortest decimal t * 10^k within the double's rounding interval, and of several
- * the closest. All ends are those of (4 * mantissa +- 2) * 2^(exponent - 2). */
+ * the closest. Ties go to even, so an even mantissa owns its ends. They are those of (4
+ * * mantissa +- 2) * 2^(exponent - 2). */
 static uint64_t
 shortest(uint64_t mantissa, int32_t exponent, bool narrow_below, int32_t *k)
 {
     struct lcp_big pow5;
-    bool open = mantissa % 2 !=
-                0; /* ties go to even, so an even double owns its ends */
+    bool open = mantissa % 2 != 0;
     bool low_exact, high_exact, exact;
     uint64_t low, high, twice, t;
 
