@@ -98,87 +98,89 @@ iso8601_goes_there_and_back(void)
     CHECK(true);
 }
 
+static const struct {
+    const char *text, *want; /* NULL: refused */
+} endpoint_rows[] = {
+    {"1.2.3.4", "1.2.3.4:9528"},
+    {"1.2.3.4:1", "1.2.3.4:1"},
+    {"255.255.255.255:65535", "255.255.255.255:65535"},
+    {"[fd7a::1]:9529", "[fd7a::1]:9529"},
+    {"fd7a::1", "[fd7a::1]:9528"},
+    {"[fd7a::1]", "[fd7a::1]:9528"},
+    {"::", "[::]:9528"},
+    {"::1", "[::1]:9528"},
+    {"1::", "[1::]:9528"},
+    {"::ffff:1.2.3.4", "1.2.3.4:9528"},
+    {"64:ff9b::1.2.3.4", "[64:ff9b::102:304]:9528"},
+    {"1:2:3:4:5:6:7:8", "[1:2:3:4:5:6:7:8]:9528"},
+    {"1:2:3:4:5:6:1.2.3.4", "[1:2:3:4:5:6:102:304]:9528"},
+    {"1:0:0:4:0:0:0:8", "[1:0:0:4::8]:9528"},
+    {"1:0:0:4:5:0:0:8", "[1::4:5:0:0:8]:9528"},
+    {"1:0:3:4:5:6:7:8", "[1:0:3:4:5:6:7:8]:9528"},
+    {"1::3:4:5:6:7:8", "[1:0:3:4:5:6:7:8]:9528"},
+    {"FD7A:115C:A1E0:0:0:0:0:0001", "[fd7a:115c:a1e0::1]:9528"},
+    {"1:2:3:4:5:6:7::", "[1:2:3:4:5:6:7:0]:9528"},
+    {"", NULL},
+    {":", NULL},
+    {":9528", NULL},
+    {"1.2.3", NULL},
+    {"1.2.3.4.5", NULL},
+    {"1.2.3.256", NULL},
+    {"1.2.3.04", NULL},
+    {"1.2.3.", NULL},
+    {"1.2.3.4:", NULL},
+    {"1.2.3.4:0", NULL},
+    {"1.2.3.4:65536", NULL},
+    {"1.2.3.4:+1", NULL},
+    {"1.2.3.4:000001", NULL},
+    {" 1.2.3.4", NULL},
+    {"0x1.2.3.4", NULL},
+    {"[1.2.3.4]:1", NULL},
+    {"[::1", NULL},
+    {"[::1]9", NULL},
+    {"[::1]:", NULL},
+    {"[]:1", NULL},
+    {"::1]:1", NULL},
+    {"1:2:3:4:5:6:7", NULL},
+    {"1:2:3:4:5:6:7:8:9", NULL},
+    {"1::2::3", NULL},
+    {":::", NULL},
+    {"1:2:3:4:5:6:7::8", NULL},
+    {"12345::", NULL},
+    {"g::", NULL},
+    {"1.2.3.4::", NULL},
+    {"::1.2.3.4:5", NULL},
+    {"fe80::1%eth0", NULL},
+    {"localhost", NULL},
+    {"bob:9528", NULL},
+};
+
 static void
 endpoints_parse_and_print(void)
 {
-    static const struct {
-        const char *text, *want; /* NULL: refused */
-    } rows[] = {
-        {"1.2.3.4", "1.2.3.4:9528"},
-        {"1.2.3.4:1", "1.2.3.4:1"},
-        {"255.255.255.255:65535", "255.255.255.255:65535"},
-        {"[fd7a::1]:9529", "[fd7a::1]:9529"},
-        {"fd7a::1", "[fd7a::1]:9528"},
-        {"[fd7a::1]", "[fd7a::1]:9528"},
-        {"::", "[::]:9528"},
-        {"::1", "[::1]:9528"},
-        {"1::", "[1::]:9528"},
-        {"::ffff:1.2.3.4", "1.2.3.4:9528"},
-        {"64:ff9b::1.2.3.4", "[64:ff9b::102:304]:9528"},
-        {"1:2:3:4:5:6:7:8", "[1:2:3:4:5:6:7:8]:9528"},
-        {"1:2:3:4:5:6:1.2.3.4", "[1:2:3:4:5:6:102:304]:9528"},
-        {"1:0:0:4:0:0:0:8", "[1:0:0:4::8]:9528"},
-        {"1:0:0:4:5:0:0:8", "[1::4:5:0:0:8]:9528"},
-        {"1:0:3:4:5:6:7:8", "[1:0:3:4:5:6:7:8]:9528"},
-        {"1::3:4:5:6:7:8", "[1:0:3:4:5:6:7:8]:9528"},
-        {"FD7A:115C:A1E0:0:0:0:0:0001", "[fd7a:115c:a1e0::1]:9528"},
-        {"1:2:3:4:5:6:7::", "[1:2:3:4:5:6:7:0]:9528"},
-        {"", NULL},
-        {":", NULL},
-        {":9528", NULL},
-        {"1.2.3", NULL},
-        {"1.2.3.4.5", NULL},
-        {"1.2.3.256", NULL},
-        {"1.2.3.04", NULL},
-        {"1.2.3.", NULL},
-        {"1.2.3.4:", NULL},
-        {"1.2.3.4:0", NULL},
-        {"1.2.3.4:65536", NULL},
-        {"1.2.3.4:+1", NULL},
-        {"1.2.3.4:000001", NULL},
-        {" 1.2.3.4", NULL},
-        {"0x1.2.3.4", NULL},
-        {"[1.2.3.4]:1", NULL},
-        {"[::1", NULL},
-        {"[::1]9", NULL},
-        {"[::1]:", NULL},
-        {"[]:1", NULL},
-        {"::1]:1", NULL},
-        {"1:2:3:4:5:6:7", NULL},
-        {"1:2:3:4:5:6:7:8:9", NULL},
-        {"1::2::3", NULL},
-        {":::", NULL},
-        {"1:2:3:4:5:6:7::8", NULL},
-        {"12345::", NULL},
-        {"g::", NULL},
-        {"1.2.3.4::", NULL},
-        {"::1.2.3.4:5", NULL},
-        {"fe80::1%eth0", NULL},
-        {"localhost", NULL},
-        {"bob:9528", NULL},
-    };
     char text[LCP_ENDPOINT_TEXT_MAX + 1];
 
-    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+    for (size_t i = 0; i < COUNT_OF(endpoint_rows); i++) {
         struct lcp_endpoint ep, back;
-        enum lcp_err err = lcp_endpoint_parse(span(rows[i].text), LCP_PORT_DEFAULT,
-                                              &ep);
+        enum lcp_err err = lcp_endpoint_parse(span(endpoint_rows[i].text),
+                                              LCP_PORT_DEFAULT, &ep);
 
-        if (rows[i].want == NULL) {
-            CHECK_ROW(rows[i].text, err == LCP_EFORMAT);
+        if (endpoint_rows[i].want == NULL) {
+            CHECK_ROW(endpoint_rows[i].text, err == LCP_EFORMAT);
             continue;
         }
-        CHECK_ROW(rows[i].text, err == LCP_OK);
+        CHECK_ROW(endpoint_rows[i].text, err == LCP_OK);
         if (err != LCP_OK)
             continue;
         lcp_endpoint_print(&ep, text);
-        CHECK_STR(text, rows[i].want);
-        CHECK_ROW(rows[i].text, lcp_endpoint_parse(span(text), 1, &back) == LCP_OK);
-        CHECK_ROW(rows[i].text, lcp_endpoint_eq(&ep, &back));
+        CHECK_STR(text, endpoint_rows[i].want);
+        CHECK_ROW(endpoint_rows[i].text,
+                  lcp_endpoint_parse(span(text), 1, &back) == LCP_OK);
+        CHECK_ROW(endpoint_rows[i].text, lcp_endpoint_eq(&ep, &back));
         lcp_ip_print(&ep, text);
-        CHECK_ROW(rows[i].text,
+        CHECK_ROW(endpoint_rows[i].text,
                   lcp_endpoint_parse(span(text), ep.port, &back) == LCP_OK);
-        CHECK_ROW(rows[i].text, lcp_endpoint_eq(&ep, &back));
+        CHECK_ROW(endpoint_rows[i].text, lcp_endpoint_eq(&ep, &back));
     }
 }
 

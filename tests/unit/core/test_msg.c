@@ -32,104 +32,102 @@ static const struct lcp_draft hello = {
     .message = BYTES("hello"),
 };
 
+static const struct {
+    const char *label, *in;
+    enum lcp_msg_fault want;
+} fault_rows[] = {
+    {"good", BODY SECURITY "}", LCP_MSG_OK},
+    {"unknown members", BODY "\"x\":[1,{}],\"lcp\":\"1.2\"," SECURITY "}", LCP_MSG_OK},
+    {"replyTo", BODY "\"replyTo\":\"q\"," SECURITY "}", LCP_MSG_OK},
+    {"replyTo null", BODY "\"replyTo\":null," SECURITY "}", LCP_MSG_OK},
+    {"empty message", HEAD "\"message\":\"\"," SECURITY "}", LCP_MSG_OK},
+    {"escaped names",
+     "{\"\\u0069d\":\"i\",\"from\":\"A\",\"to\":\"B\",\"timestamp\":\"t\","
+     "\"type\":\"c\",\"message\":\"m\"," SECURITY "}",
+     LCP_MSG_OK},
+    {"no JSON", "hello", LCP_MSG_BAD_JSON},
+    {"array", "[]", LCP_MSG_BAD_JSON},
+    {"duplicate", BODY "\"id\":\"j\"," SECURITY "}", LCP_MSG_BAD_JSON},
+    {"NaN", BODY "\"x\":NaN," SECURITY "}", LCP_MSG_BAD_JSON},
+    {"empty object", "{}", LCP_MSG_BAD_MEMBER},
+    {"no message", HEAD SECURITY "}", LCP_MSG_BAD_MEMBER},
+    {"message a number", HEAD "\"message\":1," SECURITY "}", LCP_MSG_BAD_MEMBER},
+    {"message null", HEAD "\"message\":null," SECURITY "}", LCP_MSG_BAD_MEMBER},
+    {"message an object", HEAD "\"message\":{}," SECURITY "}", LCP_MSG_BAD_MEMBER},
+    {"replyTo a number", BODY "\"replyTo\":1," SECURITY "}", LCP_MSG_BAD_MEMBER},
+    {"replyTo false", BODY "\"replyTo\":false," SECURITY "}", LCP_MSG_BAD_MEMBER},
+    {"id a number",
+     "{\"id\":1,\"from\":\"A\",\"to\":\"B\",\"timestamp\":\"t\","
+     "\"type\":\"c\",\"message\":\"m\"," SECURITY "}",
+     LCP_MSG_BAD_MEMBER},
+    {"no from",
+     "{\"id\":\"i\",\"to\":\"B\",\"timestamp\":\"t\",\"type\":\"c\","
+     "\"message\":\"m\"," SECURITY "}",
+     LCP_MSG_BAD_MEMBER},
+    {"no to",
+     "{\"id\":\"i\",\"from\":\"A\",\"timestamp\":\"t\",\"type\":\"c\","
+     "\"message\":\"m\"," SECURITY "}",
+     LCP_MSG_BAD_MEMBER},
+    {"no timestamp",
+     "{\"id\":\"i\",\"from\":\"A\",\"to\":\"B\",\"type\":\"c\","
+     "\"message\":\"m\"," SECURITY "}",
+     LCP_MSG_BAD_MEMBER},
+    {"no type",
+     "{\"id\":\"i\",\"from\":\"A\",\"to\":\"B\",\"timestamp\":\"t\","
+     "\"message\":\"m\"," SECURITY "}",
+     LCP_MSG_BAD_MEMBER},
+    {"id with a slash", "{\"id\":\"../x\"}", LCP_MSG_BAD_ID},
+    {"id empty", "{\"id\":\"\"}", LCP_MSG_BAD_ID},
+    {"id with NUL", "{\"id\":\"a\\u0000\"}", LCP_MSG_BAD_ID},
+    {"id Chinese", "{\"id\":\"\xe9\xbe\x99\"}", LCP_MSG_BAD_ID},
+    {"id with a space", "{\"id\":\"a b\"}", LCP_MSG_BAD_ID},
+    {"no security", HEAD "\"message\":\"m\"}", LCP_MSG_BAD_SECURITY},
+    {"security null", BODY "\"security\":null}", LCP_MSG_BAD_SECURITY},
+    {"security a string", BODY "\"security\":\"ed25519\"}", LCP_MSG_BAD_SECURITY},
+    {"security empty", BODY "\"security\":{}}", LCP_MSG_BAD_SECURITY},
+    {"other algo",
+     BODY "\"security\":{\"algo\":\"rsa\",\"pubkey\":\"" KEY "\",\"signature\":\"" SIG
+          "\"}}",
+     LCP_MSG_BAD_SECURITY},
+    {"short key",
+     BODY "\"security\":{\"algo\":\"ed25519\",\"pubkey\":\"AAAA\",\"signature\":\"" SIG
+          "\"}}",
+     LCP_MSG_BAD_SECURITY},
+    {"key not canonical",
+     BODY "\"security\":{\"algo\":\"ed25519\",\"pubkey\":"
+          "\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAB=\",\"signature\":\"" SIG
+          "\"}}",
+     LCP_MSG_BAD_SECURITY},
+    {"key with a newline",
+     BODY "\"security\":{\"algo\":\"ed25519\",\"pubkey\":\"" KEY
+          "\\n\",\"signature\":\"" SIG "\"}}",
+     LCP_MSG_BAD_SECURITY},
+    {"key a number",
+     BODY "\"security\":{\"algo\":\"ed25519\",\"pubkey\":1,\"signature\":\"" SIG "\"}}",
+     LCP_MSG_BAD_SECURITY},
+    {"short signature",
+     BODY "\"security\":{\"algo\":\"ed25519\",\"pubkey\":\"" KEY
+          "\",\"signature\":\"" KEY "\"}}",
+     LCP_MSG_BAD_SECURITY},
+    {"no signature",
+     BODY "\"security\":{\"algo\":\"ed25519\",\"pubkey\":\"" KEY "\",\"x\":\"" SIG
+          "\"}}",
+     LCP_MSG_BAD_SECURITY},
+    {"a member nobody signed",
+     BODY "\"security\":{\"algo\":\"ed25519\",\"pubkey\":\"" KEY
+          "\",\"signature\":\"" SIG "\",\"note\":\"do this\"}}",
+     LCP_MSG_BAD_SECURITY},
+};
+
 static void
 faults_have_their_names(void)
 {
-    static const struct {
-        const char *label, *in;
-        enum lcp_msg_fault want;
-    } rows[] = {
-        {"good", BODY SECURITY "}", LCP_MSG_OK},
-        {"unknown members", BODY "\"x\":[1,{}],\"lcp\":\"1.2\"," SECURITY "}",
-         LCP_MSG_OK},
-        {"replyTo", BODY "\"replyTo\":\"q\"," SECURITY "}", LCP_MSG_OK},
-        {"replyTo null", BODY "\"replyTo\":null," SECURITY "}", LCP_MSG_OK},
-        {"empty message", HEAD "\"message\":\"\"," SECURITY "}", LCP_MSG_OK},
-        {"escaped names",
-         "{\"\\u0069d\":\"i\",\"from\":\"A\",\"to\":\"B\",\"timestamp\":\"t\","
-         "\"type\":\"c\",\"message\":\"m\"," SECURITY "}",
-         LCP_MSG_OK},
-        {"no JSON", "hello", LCP_MSG_BAD_JSON},
-        {"array", "[]", LCP_MSG_BAD_JSON},
-        {"duplicate", BODY "\"id\":\"j\"," SECURITY "}", LCP_MSG_BAD_JSON},
-        {"NaN", BODY "\"x\":NaN," SECURITY "}", LCP_MSG_BAD_JSON},
-        {"empty object", "{}", LCP_MSG_BAD_MEMBER},
-        {"no message", HEAD SECURITY "}", LCP_MSG_BAD_MEMBER},
-        {"message a number", HEAD "\"message\":1," SECURITY "}", LCP_MSG_BAD_MEMBER},
-        {"message null", HEAD "\"message\":null," SECURITY "}", LCP_MSG_BAD_MEMBER},
-        {"message an object", HEAD "\"message\":{}," SECURITY "}", LCP_MSG_BAD_MEMBER},
-        {"replyTo a number", BODY "\"replyTo\":1," SECURITY "}", LCP_MSG_BAD_MEMBER},
-        {"replyTo false", BODY "\"replyTo\":false," SECURITY "}", LCP_MSG_BAD_MEMBER},
-        {"id a number",
-         "{\"id\":1,\"from\":\"A\",\"to\":\"B\",\"timestamp\":\"t\","
-         "\"type\":\"c\",\"message\":\"m\"," SECURITY "}",
-         LCP_MSG_BAD_MEMBER},
-        {"no from",
-         "{\"id\":\"i\",\"to\":\"B\",\"timestamp\":\"t\",\"type\":\"c\","
-         "\"message\":\"m\"," SECURITY "}",
-         LCP_MSG_BAD_MEMBER},
-        {"no to",
-         "{\"id\":\"i\",\"from\":\"A\",\"timestamp\":\"t\",\"type\":\"c\","
-         "\"message\":\"m\"," SECURITY "}",
-         LCP_MSG_BAD_MEMBER},
-        {"no timestamp",
-         "{\"id\":\"i\",\"from\":\"A\",\"to\":\"B\",\"type\":\"c\","
-         "\"message\":\"m\"," SECURITY "}",
-         LCP_MSG_BAD_MEMBER},
-        {"no type",
-         "{\"id\":\"i\",\"from\":\"A\",\"to\":\"B\",\"timestamp\":\"t\","
-         "\"message\":\"m\"," SECURITY "}",
-         LCP_MSG_BAD_MEMBER},
-        {"id with a slash", "{\"id\":\"../x\"}", LCP_MSG_BAD_ID},
-        {"id empty", "{\"id\":\"\"}", LCP_MSG_BAD_ID},
-        {"id with NUL", "{\"id\":\"a\\u0000\"}", LCP_MSG_BAD_ID},
-        {"id Chinese", "{\"id\":\"\xe9\xbe\x99\"}", LCP_MSG_BAD_ID},
-        {"id with a space", "{\"id\":\"a b\"}", LCP_MSG_BAD_ID},
-        {"no security", HEAD "\"message\":\"m\"}", LCP_MSG_BAD_SECURITY},
-        {"security null", BODY "\"security\":null}", LCP_MSG_BAD_SECURITY},
-        {"security a string", BODY "\"security\":\"ed25519\"}", LCP_MSG_BAD_SECURITY},
-        {"security empty", BODY "\"security\":{}}", LCP_MSG_BAD_SECURITY},
-        {"other algo",
-         BODY "\"security\":{\"algo\":\"rsa\",\"pubkey\":\"" KEY
-              "\",\"signature\":\"" SIG "\"}}",
-         LCP_MSG_BAD_SECURITY},
-        {"short key",
-         BODY
-         "\"security\":{\"algo\":\"ed25519\",\"pubkey\":\"AAAA\",\"signature\":\"" SIG
-         "\"}}",
-         LCP_MSG_BAD_SECURITY},
-        {"key not canonical",
-         BODY "\"security\":{\"algo\":\"ed25519\",\"pubkey\":"
-              "\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAB=\",\"signature\":\"" SIG
-              "\"}}",
-         LCP_MSG_BAD_SECURITY},
-        {"key with a newline",
-         BODY "\"security\":{\"algo\":\"ed25519\",\"pubkey\":\"" KEY
-              "\\n\",\"signature\":\"" SIG "\"}}",
-         LCP_MSG_BAD_SECURITY},
-        {"key a number",
-         BODY "\"security\":{\"algo\":\"ed25519\",\"pubkey\":1,\"signature\":\"" SIG
-              "\"}}",
-         LCP_MSG_BAD_SECURITY},
-        {"short signature",
-         BODY "\"security\":{\"algo\":\"ed25519\",\"pubkey\":\"" KEY
-              "\",\"signature\":\"" KEY "\"}}",
-         LCP_MSG_BAD_SECURITY},
-        {"no signature",
-         BODY "\"security\":{\"algo\":\"ed25519\",\"pubkey\":\"" KEY "\",\"x\":\"" SIG
-              "\"}}",
-         LCP_MSG_BAD_SECURITY},
-        {"a member nobody signed",
-         BODY "\"security\":{\"algo\":\"ed25519\",\"pubkey\":\"" KEY
-              "\",\"signature\":\"" SIG "\",\"note\":\"do this\"}}",
-         LCP_MSG_BAD_SECURITY},
-    };
-
-    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+    for (size_t i = 0; i < COUNT_OF(fault_rows); i++) {
         struct lcp_msg msg;
 
-        CHECK_ROW(rows[i].label, lcp_msg_parse(lcp_span_str(rows[i].in), &scratch,
-                                               &msg) == rows[i].want);
+        CHECK_ROW(fault_rows[i].label,
+                  lcp_msg_parse(lcp_span_str(fault_rows[i].in), &scratch, &msg) ==
+                      fault_rows[i].want);
     }
     CHECK_STR(lcp_msg_fault_name(LCP_MSG_BAD_SECURITY), "bad-security");
     CHECK_STR(lcp_msg_fault_name((enum lcp_msg_fault)99), "?");
