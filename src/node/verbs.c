@@ -94,7 +94,7 @@ choose_id(struct lcp_pump *p, struct lcp_job *job, const char *given)
     uint8_t random[16];
 
     if (given[0] != '\0') {
-        strncpy(job->id, given, sizeof job->id - 1);
+        memcpy(job->id, given, LCP_UUID_CHARS + 1); /* its form was checked */
         return;
     }
     p->world->ops->random(p->world, random, sizeof random);
