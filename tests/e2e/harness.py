@@ -452,18 +452,18 @@ class Home:
     def send(self, text, kind="chat", seconds=15, **more):
         return self.ask("SEND", seconds, payload=dict({"type": kind, "message": text}, **more))
 
-    def inbox(self, seconds=60):
-        """Every pending message, page by page, as `lcp check --json` prints them."""
-        found, after = [], 0
-        while True:
-            page = self.lcp("check", "--json", "--after", str(after), seconds=seconds)
-            if page.code != 0:
-                raise RuntimeError("lcp check failed: %r" % page)
-            page = page.json()
-            found += page["messages"]
-            if page["next"] is None:
-                return found
-            after = page["next"]
+    def inbox(self, seconds=30):
+        """Every pending message, page by page, whole. Marks nothing as seen: that takes SHOWN."""
+        lines, found, after = IpcLines(self.socket, seconds), [], 0
+        try:
+            while True:
+                page = lines.ask({"cmd": "CHECK", "after": after, "limit": 100, "v": 1})
+                found += page["messages"]
+                if page["next"] is None:
+                    return found
+                after = page["next"]
+        finally:
+            lines.close()
 
 
 def pair(scratch, binary, env=None):

@@ -113,13 +113,13 @@ class Keeper(threading.Thread):
         rng = self.rng
         kind = rng.random()
         if kind < 0.30:
-            return "write:%d" % rng.randint(3, 150)
+            return "write:%d" % rng.randint(3, 400)
         if kind < 0.50:
-            return "torn:%d" % rng.randint(3, 150)
+            return "torn:%d" % rng.randint(3, 400)
         if kind < 0.65:
-            return "sync:%d" % rng.randint(2, 40)
+            return "sync:%d" % rng.randint(2, 100)
         if kind < 0.75:
-            return "synced:%d" % rng.randint(2, 40)
+            return "synced:%d" % rng.randint(2, 100)
         return None
 
     def died_where(self):
@@ -173,18 +173,6 @@ class House:
             node.add_peer("Voice", self.voice.endpoint.ip, self.voice.endpoint.key.public)
 
 
-def all_mail(node):
-    """The whole inbox over one connection."""
-    lines, found, after = h.IpcLines(node.socket, 30), [], 0
-    while True:
-        page = lines.ask({"cmd": "CHECK", "after": after, "limit": 100, "v": 1})
-        found += page["messages"]
-        if page.get("next") is None:
-            lines.close()
-            return found
-        after = page["next"]
-
-
 def all_sent(node):
     lines, found, after = h.IpcLines(node.socket, 30), {}, None
     while True:
@@ -210,7 +198,7 @@ def judge(house, callers):
                  [node.status()["queued"] for node in nodes])
     total = 0
     for node, other in (nodes, nodes[::-1]):
-        mail, sent = all_mail(node), all_sent(other)
+        mail, sent = node.inbox(), all_sent(other)
         total += len(mail)
         ids, texts = [m["id"] for m in mail], [m["message"] for m in mail]
         have = dict(zip(ids, texts))
