@@ -424,6 +424,27 @@ an_index_rests_while_something_of_its_peer_is_out(void)
 }
 
 static void
+an_admission_of_a_deleted_peer_answers_nobody(void)
+{
+    struct lcp_core_config config = rig_config(&rig);
+    uint64_t ticket;
+
+    config.limits.peers_max = 1;
+    rig_open(&rig, &config);
+    REQUIRE(rig_put(&rig, 0, true) == LCP_OK);
+    rig_poll(&rig);
+    ticket = rig_mail(&rig, 0, 1, "m1", "");
+    lcp_core_peer_del(rig.core, rig.now_ms, rig.index[0]);
+    REQUIRE(rig_put(&rig, 1, true) == LCP_OK);
+    REQUIRE(rig.index[0] == rig.index[1]);
+    rig_admitted(&rig, ticket, LCP_ADM_STORED);
+    CHECK(rig_count_tx(&rig, 0, 0, LCP_PACKET_ACK) == 0);
+    CHECK(rig_counter(&rig, LCP_COUNT_STORED) == 1);
+    CHECK(!rig_view(&rig, 1).was_heard);
+    rig_free(&rig);
+}
+
+static void
 strangers_are_listed_the_newest_64(void)
 {
     struct lcp_stranger list[LCP_ALIASES_MAX + 64];
@@ -536,6 +557,7 @@ main(void)
     peers_are_told_apart_by_name_endpoint_and_key();
     a_deleted_peer_gets_nothing_and_its_messages_come_back();
     an_index_rests_while_something_of_its_peer_is_out();
+    an_admission_of_a_deleted_peer_answers_nobody();
     strangers_are_listed_the_newest_64();
     bad_configurations_are_refused();
     ten_thousand_peers_are_a_table();

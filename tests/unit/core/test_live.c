@@ -136,6 +136,8 @@ what_a_stranger_can_forge_is_no_sign_of_life(void)
     rig_packet(&rig, 0, LCP_PACKET_ACK, beat, "");
     rig_poll(&rig);
     CHECK(rig.kinds[LCP_OUT_ONLINE] == 1);
+    rig_packet(&rig, 0, LCP_PACKET_ACK, beat, "");
+    CHECK(rig_counter(&rig, LCP_COUNT_ACK_MATCHED) == 1); /* its replay is nobody's */
     rig_run(&rig, 130000);
     CHECK(rig.kinds[LCP_OUT_OFFLINE] == 1);
     rig_packet(&rig, 0, LCP_PACKET_ACK, beat, ""); /* the same again */
