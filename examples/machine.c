@@ -1,20 +1,18 @@
 /* SPDX-License-Identifier: MIT
  *
- * The protocol machine alone: two of them in one program, wired to each other in
- * memory, on a clock that is a variable. This file is their network, their worker and
- * their disk.
+ * The protocol machine alone: two of them, wired to each other in memory. This file is
+ * their network, their worker, their disk and their clock.
  */
 #include <lcp/core.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#define KEY "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
+#define A22 "AAAAAAAAAAAAAAAAAAAAAA" /* no signature: nothing here verifies it */
 static const char mail[] =
-    "{\"id\":\"m1\",\"from\":\"A\",\"to\":\"B\",\"timestamp\":\"2026-03-28T12:00:00+00:"
-    "00\","
+    "{\"id\":\"m1\",\"from\":\"A\",\"to\":\"B\",\"timestamp\":\"2026-03-28T12:00:00Z\","
     "\"type\":\"chat\",\"message\":\"hello\",\"security\":{\"algo\":\"ed25519\","
-    "\"pubkey\":\"11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\",\"signature\":\""
-    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
-    "AAAA==\"}}";
+    "\"pubkey\":\"" KEY "\",\"signature\":\"" A22 A22 A22 "AAAAAAAAAAAAAAAAAAAA==\"}}";
 static struct lcp_core *nodes[2];
 static const struct lcp_endpoint places[2] = {{{1}, 9528}, {{2}, 9528}};
 
@@ -25,15 +23,13 @@ carry_out(uint64_t now_ms, int self, const struct lcp_output *out)
 
     if (out->kind == LCP_OUT_TX) {
         memcpy(packet, out->header, LCP_HEADER_BYTES);
-        if (out->payload.len > 0)
-            memcpy(packet + LCP_HEADER_BYTES, out->payload.data, out->payload.len);
+        memcpy(packet + LCP_HEADER_BYTES, out->payload.data, out->payload.len);
         printf("%5d %c sends type %d\n", (int)now_ms, 'A' + self, packet[8]);
         lcp_core_datagram(nodes[!self], now_ms, &places[self],
                           lcp_span(packet, LCP_HEADER_BYTES + out->payload.len));
         for (struct lcp_output next; lcp_core_poll(nodes[!self], now_ms, &next);)
             carry_out(now_ms, !self, &next);
-    } else if (out->kind ==
-               LCP_OUT_ADMIT) { /* verify and store out->payload here, then: */
+    } else if (out->kind == LCP_OUT_ADMIT) { /* verify, store, then: */
         printf("%5d %c stores it\n", (int)now_ms, 'A' + self);
         lcp_core_admitted(nodes[self], now_ms, out->ticket, LCP_ADM_STORED, NULL);
     } else if (out->kind == LCP_OUT_REFILL) { /* the queue holds nothing else */
@@ -48,8 +44,7 @@ int
 main(void)
 {
     for (int i = 0; i < 2; i++) {
-        struct lcp_core_config config = {
-            .name = i ? "B" : "A", .key = {1}, .random_seed = {i}};
+        struct lcp_core_config config = {.name = i ? "B" : "A", .random_seed = {i}};
         struct lcp_core_peer peer = {.name = i ? "A" : "B", .endpoint = places[!i]};
         size_t size = lcp_core_size(&config.limits);
         if (lcp_core_init(malloc(size), size, &config, 0, &nodes[i]) != LCP_OK ||

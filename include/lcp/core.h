@@ -66,9 +66,10 @@ struct lcp_core_peer_view {
     struct lcp_endpoint endpoint;
     bool has_key;
     uint8_t key[LCP_KEY_BYTES];
-    bool is_online;     /* unforgeable sign of life within peer_timeout */
-    bool is_away;       /* five tries went unanswered, or silent beyond peer_timeout */
-    bool was_heard;     /* ever, since start */
+    bool is_online; /* unforgeable sign of life within peer_timeout */
+    bool is_away;   /* all tries of a message unanswered and no sign of life since its
+                       first, or silent beyond peer_timeout */
+    bool was_heard; /* ever, since start */
     uint64_t silent_ms; /* since the last sign of life; valid when was_heard */
     uint32_t rtt_ms;    /* smoothed, 0 when unknown */
     uint32_t inflight;
@@ -131,11 +132,12 @@ enum lcp_output_kind {
     LCP_OUT_ADMIT,  /* look up, verify, check pin, store; then lcp_core_admitted(ticket)
                      */
     LCP_OUT_REFILL, /* offer up to `count` queued messages with number > after; then
-                       lcp_core_refilled */
+                       lcp_core_refilled or _failed, also when the peer is gone */
     LCP_OUT_SETTLED, /* the peer acknowledged `number`; its payload is no longer
                         borrowed. May come for a message that was parked long ago */
-    LCP_OUT_PARKED, /* all tries unanswered: payload no longer borrowed, stays queued */
-    LCP_OUT_ONLINE, /* peer shows life (again) */
+    LCP_OUT_PARKED,  /* all tries unanswered: payload no longer borrowed, stays queued
+                        and  comes up in a later REFILL */
+    LCP_OUT_ONLINE,  /* peer shows life (again) */
     LCP_OUT_OFFLINE, /* peer silent for silent_ms */
     LCP_OUT_ALARM,   /* something a person should hear of; see lcp_alarm. Those without
                         payload come   at most once a minute and peer, those with are
@@ -171,22 +173,22 @@ struct lcp_output {
 
 /* Bytes of memory for these limits (zeros take defaults), 16-byte aligned use. */
 LCP_API size_t lcp_core_size(const struct lcp_core_limits *limits);
-/* memory must live as long as the core; about 2 MiB with the defaults. LCP_EINVAL: a
+/* memory must live as long as the core; about 3 MiB with the defaults. LCP_EINVAL: a
  * bad name or alias, or too little memory. */
 LCP_API LCP_MUST_USE enum lcp_err lcp_core_init(void *memory, size_t size,
                                                 const struct lcp_core_config *config,
                                                 uint64_t now_ms, struct lcp_core **out);
 
 /* Adds a peer or changes the one of that name (endpoint, key); queued knowledge stays.
- * LCP_EFULL, LCP_EEXIST (endpoint of another peer), LCP_EINVAL (bad name, our own key).
- * New peers are greeted by a heartbeat at once and their queue is asked for (REFILL).
- */
+ * Without a key a pin it has stays. LCP_EFULL, LCP_EEXIST (endpoint or key of another
+ * peer), LCP_EINVAL (bad name, our own key). New peers are greeted by a heartbeat at
+ * once and their queue is asked for (REFILL). index may be NULL. */
 LCP_API LCP_MUST_USE enum lcp_err lcp_core_peer_put(struct lcp_core *core,
                                                     uint64_t now_ms,
                                                     const struct lcp_core_peer *peer,
                                                     uint32_t *index);
-/* Forgets the peer; its messages in flight come out as PARKED. The index may be used
- * again. */
+/* Forgets the peer; its messages in flight come out as PARKED. The index is used again
+ * once no REFILL and no reservation of this peer is out. */
 LCP_API void lcp_core_peer_del(struct lcp_core *core, uint64_t now_ms, uint32_t index);
 LCP_API uint32_t lcp_core_peer_find(const struct lcp_core *core, const char *name);
 /* false: no peer at this index. Indexes are below limits.peers_max. */
@@ -215,8 +217,10 @@ LCP_API void lcp_core_queued(struct lcp_core *core, uint64_t now_ms, uint32_t pe
  * lcp_core_forget. number: the caller's name of it; numbers with the top bit set are
  * ephemeral: they are not part of the queue's order and simply end as SETTLED or
  * PARKED. reserved: this uses a reservation. LCP_EEXIST: already in the window (a
- * refill met it): nothing to do, nothing borrowed. LCP_EFULL. A parked message offered
- * again goes on with its memory of transmissions. */
+ * refill met it): nothing to do, nothing borrowed. LCP_EFULL: no place; it comes up in
+ * a later REFILL. LCP_ENOTFOUND: the peer is gone. LCP_EINVAL: longer than
+ * LCP_PAYLOAD_MAX. A parked message offered again goes on with its memory of
+ * transmissions. */
 LCP_API LCP_MUST_USE enum lcp_err lcp_core_offer(struct lcp_core *core, uint64_t now_ms,
                                                  uint32_t peer, uint64_t number,
                                                  struct lcp_span payload,

@@ -252,6 +252,14 @@ lcp_core_stage_tx(struct lcp_core *core, uint32_t peer, enum lcp_packet_type typ
     core->counters[LCP_COUNT_TX]++;
 }
 
+void
+lcp_core_stage_bare(struct lcp_core *core, uint32_t peer, enum lcp_packet_type type,
+                    uint32_t seq)
+{
+    /* Not NULL: a caller may hand it to memcpy as it is. */
+    lcp_core_stage_tx(core, peer, type, seq, lcp_span("", 0));
+}
+
 static bool
 step(struct lcp_core *core)
 {

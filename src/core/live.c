@@ -72,9 +72,8 @@ lcp_live_beat(struct lcp_core *core, uint32_t peer)
 
     p->next_beat = (p->next_beat + 1) % LCP_BEATS_REMEMBERED;
     p->told_ms = p->beat_ms = core->now_ms;
-    lcp_core_stage_tx(core, peer, LCP_PACKET_HEARTBEAT,
-                      lcp_seqs_renew(&core->seqs, item, core->now_ms),
-                      lcp_span(NULL, 0));
+    lcp_core_stage_bare(core, peer, LCP_PACKET_HEARTBEAT,
+                        lcp_seqs_renew(&core->seqs, item, core->now_ms));
     plan_beat(core, p, core->now_ms);
     lcp_live_rearm(core, peer);
 }

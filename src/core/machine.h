@@ -73,6 +73,9 @@ struct lcp_output *lcp_core_stage(struct lcp_core *core, enum lcp_output_kind ki
 /* Stages a datagram to the peer. */
 void lcp_core_stage_tx(struct lcp_core *core, uint32_t peer, enum lcp_packet_type type,
                        uint32_t seq, struct lcp_span payload);
+/* An ACK or HEARTBEAT: a header and no more. */
+void lcp_core_stage_bare(struct lcp_core *core, uint32_t peer,
+                         enum lcp_packet_type type, uint32_t seq);
 
 /* window.c. Steps carry out one timer or refill and are called at its time. */
 void lcp_window_step(struct lcp_core *core, uint32_t slot);

@@ -152,7 +152,7 @@ start_admission(struct lcp_core *core, uint32_t peer, const struct lcp_frame *fr
     out->payload = frame->payload;
     out->message = &core->msg;
     if (lcp_bug(LCP_BUG_ACK_BEFORE_COMMIT))
-        lcp_core_stage_tx(core, peer, LCP_PACKET_ACK, frame->seq, lcp_span(NULL, 0));
+        lcp_core_stage_bare(core, peer, LCP_PACKET_ACK, frame->seq);
     return LCP_COUNT_MAX;
 }
 
@@ -236,7 +236,7 @@ take_heartbeat(struct lcp_core *core, uint32_t peer, uint32_t seq)
     const struct lcp_peer *p = lcp_core_row(core, peer);
 
     count(core, LCP_COUNT_HEARTBEATS);
-    lcp_core_stage_tx(core, peer, LCP_PACKET_ACK, seq, lcp_span(NULL, 0));
+    lcp_core_stage_bare(core, peer, LCP_PACKET_ACK, seq);
     if ((p->is_away || !p->is_online) && core->now_ms - p->beat_ms >= BEAT_PAUSE_MS)
         lcp_live_beat(core, peer);
 }
@@ -325,8 +325,7 @@ end_well(struct lcp_core *core, const struct lcp_admit *row, enum lcp_admission 
         lcp_peers_pin(&core->peers, row->peer, pinned);
     if (!lcp_bug(LCP_BUG_ACK_BEFORE_COMMIT))
         for (uint32_t i = 0; i < row->seq_count; i++)
-            lcp_core_stage_tx(core, row->peer, LCP_PACKET_ACK, row->seqs[i],
-                              lcp_span(NULL, 0));
+            lcp_core_stage_bare(core, row->peer, LCP_PACKET_ACK, row->seqs[i]);
     if (result == LCP_ADM_STORED) {
         p->received++;
         lcp_live_sign(core, row->peer);
