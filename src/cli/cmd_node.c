@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * lcp node: the daemon, which is a room of its own.
+ */
+#include "cli/cli.h"
+#include "uv/daemon.h"
+
+static int
+run(struct lcp_cli *cli)
+{
+    struct lcp_daemon_options options = {.home = cli->home,
+                                         .detach = lcp_opt(cli, "detach") != NULL};
+
+    return lcp_daemon_main(&options);
+}
+
+const struct lcp_command lcp_cmd_node = {
+    .name = "node",
+    .summary = "runs the daemon",
+    .words = "",
+    .about =
+        "The daemon: it keeps the mail and talks to the peers. Runs in the foreground "
+        "until\nSIGINT or SIGTERM; SIGHUP makes it read the peers in lcp.conf anew.",
+    .example = "  lcp node --detach\n",
+    .run = run,
+    .options = {{"detach", NULL, "go to the background, log to HOME/lcp.log"}},
+};

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Rows of replies as text. Names of peers were checked when they were configured and
+ * need no escaping.
+ */
+#include "cli/rows.h"
+
+#include <inttypes.h>
+
+#include "base/text.h"
+
+/* A number or null. */
+static bool
+take_number(struct lcp_span row, const char *name, uint64_t *out)
+{
+    struct lcp_span value;
+
+    return lcp_reply_member(row, name, &value) &&
+           lcp_uint_parse(value, 0, UINT64_MAX, out) == LCP_OK;
+}
+
+void
+lcp_print_peer(struct lcp_span row)
+{
+    char name[LCP_NAME_MAX + 1], address[LCP_ENDPOINT_TEXT_MAX + 1];
+    char fingerprint[LCP_FINGERPRINT_CHARS + 1], pinned[32], span[LCP_AGO_MAX];
+    uint64_t seen_ms, rtt_ms;
+
+    lcp_reply_text(row, "name", name, sizeof(name));
+    lcp_reply_text(row, "address", address, sizeof(address));
+    lcp_reply_text(row, "fingerprint", fingerprint, sizeof(fingerprint));
+    lcp_reply_text(row, "pinned", pinned, sizeof(pinned));
+    printf("%s at %s, %s", name, address,
+           lcp_reply_is_true(row, "online") ? "online" : "offline");
+    if (lcp_reply_is_true(row, "away"))
+        fputs(" (away)", stdout);
+    if (take_number(row, "last_seen_ms", &seen_ms)) {
+        lcp_span_of_time(seen_ms / 1000, span);
+        printf(", last seen %s ago", span);
+    }
+    if (take_number(row, "rtt_ms", &rtt_ms))
+        printf(", %" PRIu64 " ms away", rtt_ms);
+    printf(", %" PRIu64 " queued\n", lcp_reply_number(row, "queued"));
+    if (fingerprint[0] == '\0')
+        puts("    no key yet: the first verified message pins it");
+    else if (pinned[0] == '\0')
+        printf("    key %s\n", fingerprint);
+    else
+        printf("    key %s, pinned by %s\n", fingerprint, pinned);
+}
+
+bool
+lcp_reply_each(struct lcp_span object, size_t *at, struct lcp_span *name,
+               uint64_t *value)
+{
+    const char *text = (const char *)object.data;
+    size_t i = *at, start, digits;
+
+    while (i < object.len && text[i] != '"')
+        i++;
+    start = ++i;
+    while (i < object.len && text[i] != '"')
+        i++;
+    if (i >= object.len)
+        return false;
+    *name = lcp_span(text + start, i - start);
+    for (i++; i < object.len && (text[i] == ':' || text[i] == ' ');)
+        i++;
+    digits = i;
+    while (i < object.len && text[i] >= '0' && text[i] <= '9')
+        i++;
+    *at = i;
+    return lcp_uint_parse(lcp_span(text + digits, i - digits), 0, UINT64_MAX, value) ==
+           LCP_OK;
+}
