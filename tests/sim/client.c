@@ -50,6 +50,7 @@ sim_client_request(struct sim *sim, uint64_t request)
     struct sim_node *node = &sim->nodes[r->node];
 
     sim_mix(sim, r->json, strlen(r->json));
+    sim_note(sim, r->node, "request", "%.100s", r->json);
     lcp_pump_request(node->pump, request + 1, lcp_span_str(r->json), true);
     sim_leave(node);
 }

@@ -35,8 +35,9 @@ struct sim_event {
     int from;       /* DATAGRAM */
     uint8_t *bytes; /* DATAGRAM: owned */
     size_t len;
-    uint64_t arg; /* TASK: hand. REQUEST, REPLIED: request. CALL: argument */
-    uint64_t tag; /* REPLIED */
+    bool is_corrupt; /* in its payload */
+    uint64_t arg;    /* TASK: hand. REQUEST, REPLIED: request. CALL: argument */
+    uint64_t tag;    /* REPLIED */
     void (*call)(struct sim *sim, uint64_t arg);
 };
 
@@ -128,6 +129,7 @@ struct sim {
     uint64_t faults[SIM_FAULTS];
     uint64_t hash;
     size_t stored;
+    uint64_t needless; /* transmissions of what was acknowledged */
     char violation[SIM_TEXT_MAX];
     char *trace;
     size_t trace_len, trace_cap;
@@ -167,8 +169,7 @@ void sim_break(struct sim *sim, const char *format, ...) LCP_PRINTF(2, 3);
 struct sim_mail *sim_mail(struct sim *sim, const char *id, int from, int to);
 void sim_watch_sent(struct sim *sim, int from, int to, const uint8_t *bytes, size_t len,
                     bool is_lost);
-void sim_watch_delivered(struct sim *sim, int from, int to, const uint8_t *bytes,
-                         size_t len);
+void sim_watch_delivered(struct sim *sim, const struct sim_event *event);
 void sim_watch_commit(struct sim_node *node);
 void sim_watch_reply(struct sim *sim, const struct sim_request *request);
 struct sim_seq *sim_seqs_find(struct sim_seqs *seqs, uint64_t key);

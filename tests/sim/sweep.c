@@ -299,9 +299,20 @@ send_impostor(struct sim *sim)
         lcp_uuid_print(random, id);
         /* From a node's endpoint only where its key is known already: else the impostor
          * may rightly win the first contact. */
-        if (as == 'X' || plan->orders[0].is_accepted)
+        if (as == 'X' || sim_has_pinned(sim, to, as))
             sim_forge(sim, as, to, who + (uint64_t)i % 2, id, "not me");
     }
+}
+
+static void
+fall_asleep(struct sim *sim, char node)
+{
+    struct plan *plan = plan_of(sim);
+    uint64_t ms = pick(plan, 500,
+                       sim_random_chance(&plan->random, 150) ? 150000 : 15000);
+    uint64_t left_ms = SWEEP_FAULTS_MS - sim_now_ms(sim);
+
+    sim_sleep(sim, node, ms < left_ms ? ms : left_ms);
 }
 
 static void
@@ -336,9 +347,7 @@ break_something(struct sim *sim)
         slow_disk(sim);
         break;
     case SIM_SLEEP:
-        sim_sleep(
-            sim, node,
-            pick(plan, 500, sim_random_chance(&plan->random, 150) ? 150000 : 15000));
+        fall_asleep(sim, node);
         break;
     case SIM_CLOCK_JUMP:
         sim_clock_jump(sim, node, (int64_t)pick(plan, 0, 3600000) - 1800000);
@@ -449,11 +458,12 @@ judge(struct sim *sim, struct sweep_result *result)
     for (size_t i = 0; i < ORDERS; i++) {
         if (!plan->orders[i].is_accepted && result->violation[0] == '\0')
             snprintf(result->violation, sizeof(result->violation),
-                     "a message from %c to %c was never accepted", plan->orders[i].from,
-                     plan->orders[i].to);
+                     "message %s of %c was never accepted", plan->orders[i].id,
+                     plan->orders[i].from);
         result->messages += plan->orders[i].is_accepted;
     }
     result->stored = sim_stored(sim);
+    result->needless = sim_needless(sim);
     result->hash = sim_hash(sim);
     result->virtual_ms = sim_now_ms(sim);
     for (int i = 0; i < SIM_FAULTS; i++)

@@ -185,6 +185,7 @@ check_window(struct sim *sim, int from, int to, int mail)
     for (size_t i = 0; i < node->active_count[to]; i++) {
         const struct sim_mail *m = &sim->mails[active[i]];
         bool is_under_way = m->life == node->life && m->acked_life != node->life &&
+                            m->out_state == LCP_SENT_QUEUED &&
                             m->busy_until_ms > sim->now_ms;
 
         if (active[i] == mail)
@@ -199,6 +200,26 @@ check_window(struct sim *sim, int from, int to, int mail)
     if (kept > SIM_WINDOW_MAX)
         sim_break(sim, "%c has %zu messages under way to %c, the window is %d",
                   sim_letter(from), kept, sim_letter(to), SIM_WINDOW_MAX);
+}
+
+/* What was acknowledged stops; what was not keeps its distances. */
+static void
+check_schedule(struct sim *sim, const struct sim_node *node, struct sim_mail *mail)
+{
+    uint64_t gap_ms = sim->now_ms - mail->last_ms;
+
+    if (mail->acked_life == node->life && sim->now_ms == mail->busy_until_ms)
+        sim_break(sim, "%c goes on sending m%d after hearing its ACK",
+                  sim_letter(node->index), mail->label);
+    if (mail->acked_life != node->life && mail->transmissions > 0 &&
+        gap_ms < GAP_MIN_MS)
+        sim_break(sim, "%c sends m%d twice within %d ms", sim_letter(node->index),
+                  mail->label, (int)gap_ms);
+    /* A refill may have read the row before the ACK came: a new round, and no harm. */
+    if (mail->acked_life == node->life) {
+        mail->acked_life = 0;
+        sim->needless++;
+    }
 }
 
 static void
@@ -224,12 +245,7 @@ data_leaves(struct sim *sim, int from, int to, const uint8_t *bytes, size_t len,
         mail->transmissions = 0;
         mail->last_ms = 0;
     }
-    if (mail->acked_life == node->life)
-        sim_break(sim, "%c sends m%d after hearing its ACK", sim_letter(from),
-                  mail->label);
-    if (mail->transmissions > 0 && sim->now_ms - mail->last_ms < GAP_MIN_MS)
-        sim_break(sim, "%c sends m%d twice within %d ms", sim_letter(from), mail->label,
-                  (int)(sim->now_ms - mail->last_ms));
+    check_schedule(sim, node, mail);
     mail->last_ms = sim->now_ms;
     mail->transmissions++;
     mail->busy_until_ms = sim->now_ms + wait_ms(mail->transmissions);
@@ -316,23 +332,29 @@ ack_arrives(struct sim *sim, int from, int to, const uint8_t *bytes)
 }
 
 void
-sim_watch_delivered(struct sim *sim, int from, int to, const uint8_t *bytes, size_t len)
+sim_watch_delivered(struct sim *sim, const struct sim_event *event)
 {
+    int from = event->from, to = event->node;
+    const uint8_t *bytes = event->bytes;
     char id[LCP_ID_MAX + 1];
     struct sim_mail *mail = NULL;
     struct sim_seq *seq;
 
     sim_mix_number(sim, sim->now_ms);
-    if (len < LCP_HEADER_BYTES || memcmp(bytes, "LCP1", 4) != 0)
+    if (event->len < LCP_HEADER_BYTES || memcmp(bytes, "LCP1", 4) != 0)
         return;
     if (bytes[8] == LCP_PACKET_ACK) {
         ack_arrives(sim, from, to, bytes);
         return;
     }
     if (bytes[8] == LCP_PACKET_DATA) {
-        if (!read_id(bytes + LCP_HEADER_BYTES, len - LCP_HEADER_BYTES, id))
+        if (!read_id(bytes + LCP_HEADER_BYTES, event->len - LCP_HEADER_BYTES, id))
             return;
-        mail = sim_mail(sim, id, -1, to);
+        /* Damaged mail must not be acknowledged, unless it is a known message whose
+         * signature alone is damaged: that needs no verification. */
+        mail = event->is_corrupt ? find_mail(sim, id) : sim_mail(sim, id, -1, to);
+        if (event->is_corrupt && (mail == NULL || mail->stored == 0))
+            return;
     }
     seq = sim_seqs_put(&sim->delivered, seq_key(to, from, read_seq(bytes)));
     seq->life = sim->nodes[to].life;
@@ -456,6 +478,12 @@ check_pins(struct sim_node *node)
     }
 }
 
+bool
+sim_has_pinned(const struct sim *sim, char node, char peer)
+{
+    return lcp_key_is_set(&sim->nodes[sim_index(node)].pins[sim_index(peer)]);
+}
+
 void
 sim_watch_commit(struct sim_node *node)
 {
@@ -529,6 +557,12 @@ size_t
 sim_stored(const struct sim *sim)
 {
     return sim->stored;
+}
+
+uint64_t
+sim_needless(const struct sim *sim)
+{
+    return sim->needless;
 }
 
 struct tally {

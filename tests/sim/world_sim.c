@@ -330,7 +330,6 @@ void
 sim_disarm(struct sim *sim, char letter)
 {
     sim_node(sim, letter)->is_armed = false;
-    sim_node(sim, letter)->asleep_until_ms = 0;
 }
 
 bool
