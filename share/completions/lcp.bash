@@ -81,7 +81,7 @@ _lcp()
     check) words='--from --type --limit --after' ;;
     read) words='--thread' ;;
     done | ack) words='--through --all' ;;
-    sent) words='--state' ;;
+    sent) words='--state --after' ;;
     ping) words=$(_lcp_peers) ;;
     purge) words='--older-than' ;;
     esac

@@ -9,20 +9,25 @@ set -u
 LC_ALL=C
 export LC_ALL
 
-lcp=$1
+lcp=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
 root=$(cd "$(dirname "$0")/../.." && pwd)
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/lcpdoc.XXXXXX")
 failed=0
 checks=0
-pids=
 
-# Ends what this script started, by its pid.
+# Ends the daemons of the session by their pids, and waits until they are gone.
 stop_nodes()
 {
-    for pid in $pids; do
-        kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null
+    for who in A B; do
+        [ -S "$tmp/$who/lcp.sock" ] || continue
+        pid=$(LCP_HOME=$tmp/$who "$lcp" status --json | sed -n 's/.*"pid": *\([0-9]*\).*/\1/p')
+        [ -n "$pid" ] || continue
+        kill "$pid"
+        for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+            kill -0 "$pid" 2>/dev/null || break
+            sleep 0.1
+        done
     done
-    pids=
 }
 trap 'stop_nodes; rm -rf "$tmp"' EXIT
 trap 'exit 1' INT TERM
@@ -194,11 +199,72 @@ check_completions()
     done
 }
 
+# --- README.md -----------------------------------------------------------------------------------
+
+# The blocks behind <!-- session -->, as one text.
+session()
+{
+    awk '/^<!-- session -->/ { next_block = 1; next }
+         /^```/ { on = next_block && !on; if (!on) next_block = 0; next }
+         on' "$1"
+}
+
+# What differs from run to run becomes the same.
+plain()
+{
+    sed -E -e "s#$tmp/[AB]#/home/you/.lcp#g" -e "s/$net\./100.64.0./g" \
+        -e 's/in [0-9]+ ms/in N ms/' -e 's/just now|[0-9]+ s ago/AGO/' \
+        -e 's/reply to [0-9a-f]{8}/reply to ID/' \
+        -e 's/[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}/ID/' \
+        -e 's#[A-Za-z0-9+/]{43}=#KEY#'
+}
+
+# Runs a session in the homes A and B; prints it as the README does, with what it really says.
+play()
+{
+    key_a='' key_b=''
+    doc_a=$(sed -n 's/.*peer add AgentA [^ ]* \(.*=\)$/\1/p' "$1" | head -n 1)
+    doc_b=$(sed -n 's/.*peer add AgentB [^ ]* \(.*=\)$/\1/p' "$1" | head -n 1)
+    sed -n 's/^\([AB]\)\$ /\1 /p' "$1" | while read -r who line; do
+        echo "$who\$ $line"
+        case $line in
+        *'peer add'*)
+            key_a=$(LCP_HOME=$tmp/A lcp id | cut -d ' ' -f 3)
+            key_b=$(LCP_HOME=$tmp/B lcp id | cut -d ' ' -f 3)
+            ;;
+        esac
+        line=$(echo "$line" | sed "s/100\.64\.0\./$net./g; s#$doc_a#$key_a#; s#$doc_b#$key_b#")
+        LCP_HOME=$tmp/$who sh -c "$line" </dev/null 2>&1 || echo "[exit $?]"
+    done
+}
+
+check_session()
+{
+    if [ "$(uname)" != Linux ]; then
+        echo "SKIP linux: the README's session needs addresses of 127.0.0.0/8 beside 127.0.0.1"
+        return
+    fi
+    net=127.$((1 + $$ % 200)).$(($(date +%s) % 250))
+    session "$root/README.md" >"$tmp/session"
+    PATH=$(dirname "$lcp"):$PATH
+    play "$tmp/session" >"$tmp/played"
+    plain <"$tmp/played" >"$tmp/real"
+    plain <"$tmp/session" >"$tmp/said"
+    [ -s "$tmp/real" ] && cmp -s "$tmp/real" "$tmp/said"
+    say $? "the README's session runs and prints what stands there"
+    diff "$tmp/said" "$tmp/real" | sed 's/^/      /'
+    stop_nodes
+    sed 's/hello/hallo/' "$tmp/said" >"$tmp/other"
+    ! cmp -s "$tmp/real" "$tmp/other"
+    say $? "and another word would be seen"
+}
+
 check_commands
 check_conf
 check_counters
 check_codes
 check_completions
+check_session
 
 echo "test_docs: $checks checks, $failed failed"
 [ "$failed" -eq 0 ]
