@@ -207,6 +207,7 @@ finish_sign(struct lcp_pump *p, struct lcp_job *job)
 static void
 finish_settle(struct lcp_pump *p, struct lcp_job *job)
 {
+    lcp_flights_del(&p->settling, job->number);
     if (job->err == LCP_OK)
         lcp_waiters_tell(p, job->number, LCP_SENT_ACKED);
 }
@@ -221,6 +222,9 @@ finish_refill(struct lcp_pump *p, struct lcp_job *job)
     for (uint32_t i = 0; i < job->offer_count; i++) {
         struct lcp_job_offer *o = &job->offers[i];
 
+        /* Its ACK came after the row was read. */
+        if (lcp_flights_has(&p->settling, o->number))
+            continue;
         offer(p, job->peer, o->number, o->raw, o->len, false);
         o->raw = NULL;
     }

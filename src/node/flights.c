@@ -78,6 +78,12 @@ lcp_flights_put(struct lcp_flights *f, uint64_t number, uint8_t *raw)
     return LCP_OK;
 }
 
+bool
+lcp_flights_has(const struct lcp_flights *f, uint64_t number)
+{
+    return f->slots[find(f, number)].number != 0;
+}
+
 void
 lcp_flights_del(struct lcp_flights *f, uint64_t number)
 {

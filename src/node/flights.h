@@ -28,6 +28,7 @@ void lcp_flights_free(struct lcp_flights *f);
 /* Takes raw over, also on failure. LCP_ENOMEM. */
 LCP_MUST_USE enum lcp_err lcp_flights_put(struct lcp_flights *f, uint64_t number,
                                           uint8_t *raw);
+bool lcp_flights_has(const struct lcp_flights *f, uint64_t number);
 /* Frees the bytes; an unknown number is fine. */
 void lcp_flights_del(struct lcp_flights *f, uint64_t number);
 

@@ -170,6 +170,9 @@ put_settled(struct lcp_pump *p, const struct lcp_output *out)
     if (job == NULL)
         return; /* it stays queued, goes again and is acknowledged again */
     job->number = out->number;
+    /* Without memory for it the message may go once more, and is acknowledged again. */
+    if (!lcp_flights_has(&p->settling, out->number))
+        (void)!lcp_flights_put(&p->settling, out->number, NULL);
     lcp_pump_enqueue(p, job);
 }
 

@@ -57,6 +57,8 @@ make_tables(struct lcp_pump *p)
         p->request.ids == NULL || p->request.text_buf == NULL)
         return LCP_ENOMEM;
     lcp_lanes_init(&p->lanes, p->lane_memory, p->peers_max + 1);
+    if (lcp_flights_init(&p->settling, 64) != LCP_OK)
+        return LCP_ENOMEM;
     return lcp_flights_init(&p->flights, 1024);
 }
 
@@ -258,6 +260,7 @@ lcp_pump_free(struct lcp_pump *p)
     free_reads(p->unwritten);
     lcp_read_free(p->read_running);
     lcp_flights_free(&p->flights);
+    lcp_flights_free(&p->settling);
     free(p->core_memory);
     free(p->peers);
     free(p->lane_memory);

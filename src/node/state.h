@@ -101,6 +101,9 @@ struct lcp_pump {
     const char *mirror_fault;
 
     struct lcp_flights flights;
+    /* Acknowledged, and the record does not say so yet: a REFILL may still find them queued.
+     * Numbers alone. */
+    struct lcp_flights settling;
     uint64_t next_ephemeral;
     struct lcp_waiter *waiters;
     size_t waiter_count, waiter_cap;

@@ -274,6 +274,7 @@ lcp_store_memory_open(struct lcp_memory_disk *disk, bool read_only,
     m->base.ops = &memory_ops;
     m->disk = disk;
     m->is_read_only = read_only;
+    m->opened_at = disk->committed_count;
     disk->handles++;
     *out = &m->base;
     return LCP_OK;

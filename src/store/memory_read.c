@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+#include "base/bugs.h"
+
 static const char *
 blob_text(const struct lcp_blob *blob)
 {
@@ -70,7 +72,8 @@ lcp_memory_find_keyed(const struct lcp_memory_store *m, const struct lcp_key *ke
 {
     size_t at = lcp_memory_find(m, LCP_IN, id, 0);
 
-    while (at != SIZE_MAX && !lcp_key_eq(&lcp_memory_see(m, at)->key, key))
+    while (at != SIZE_MAX && (!lcp_key_eq(&lcp_memory_see(m, at)->key, key) ||
+                              (lcp_bug(LCP_BUG_DEDUP_LOST) && at < m->opened_at)))
         at = lcp_memory_find(m, LCP_IN, id, at + 1);
     return at;
 }

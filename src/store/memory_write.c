@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+#include "base/bugs.h"
+
 enum { BUCKETS_FIRST = 64, SLOTS_FIRST = 64 };
 
 static struct lcp_blob *
@@ -214,7 +216,8 @@ lcp_memory_set_state(struct lcp_store *s, enum lcp_direction dir, uint64_t numbe
     *moved = false;
     if (err != LCP_OK)
         return err;
-    if (state <= lcp_memory_see(lcp_memory(s), index)->state)
+    if (state <= lcp_memory_see(lcp_memory(s), index)->state &&
+        !lcp_bug(LCP_BUG_STATE_BACK))
         return LCP_OK;
     reason = reason != NULL ? reason : "";
     text = lcp_blob_new(reason, strlen(reason) + 1);
