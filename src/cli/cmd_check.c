@@ -181,11 +181,9 @@ run(struct lcp_cli *cli)
     if (err == LCP_ECLOSED || err == LCP_ENOTFOUND) {
         struct lcp_direct what = {c.from, c.type, c.after, c.limit};
 
-        if (!lcp_os_is_folder(cli->home))
-            return lcp_fail_client(cli, err);
-        fprintf(stderr,
-                "lcp: no daemon runs: this is read from the store, and nothing is "
-                "marked as seen\n");
+        code = lcp_direct_begin(cli);
+        if (code != LCP_EXIT_DONE)
+            return code;
         code = lcp_direct_check(cli, &what, &text);
         if (code == LCP_EXIT_DONE)
             code = show(cli, &c, lcp_span_str(text), false);

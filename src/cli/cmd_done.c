@@ -70,7 +70,7 @@ const struct lcp_command lcp_cmd_done = {
     .name = "done",
     .alias = "ack",
     .summary = "archives handled mail",
-    .words = "ID... | --through N | --all",
+    .words = "[ID...]",
     .about =
         "Archives handled mail: the messages named, all pending ones up to a number, "
         "or\nall. ack is another name of it.",

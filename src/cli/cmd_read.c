@@ -31,23 +31,14 @@ print_all(struct lcp_cli *cli, struct lcp_span messages)
     return LCP_EXIT_DONE;
 }
 
+/* Prints the reply; from a daemon, tells it what was printed. */
 static int
-run(struct lcp_cli *cli)
+show(struct lcp_cli *cli, struct lcp_span reply, bool from_daemon)
 {
-    struct lcp_span reply, messages = {.len = 0};
-    struct lcp_ask ask;
+    struct lcp_span messages = {.len = 0};
     char *kept;
-    int code;
+    int code = LCP_EXIT_DONE;
 
-    if (!lcp_utf8_valid(lcp_span_str(cli->args.words[0])))
-        return lcp_fail_usage(cli, "ID is the number or id of a message");
-    lcp_ask_begin(&ask, "READ");
-    lcp_write_member_string(&ask.w, "id", cli->args.words[0]);
-    if (lcp_opt(cli, "thread") != NULL)
-        lcp_write_member_bool(&ask.w, "thread", true);
-    code = lcp_ask_send(cli, &ask, LCP_QUICK_MS, &reply);
-    if (code != LCP_EXIT_DONE)
-        return code;
     (void)lcp_reply_member(reply, "messages", &messages);
     if (cli->args.json)
         lcp_print_json(reply);
@@ -55,7 +46,7 @@ run(struct lcp_cli *cli)
         code = print_all(cli, messages);
     if (code == LCP_EXIT_DONE)
         code = lcp_flush(cli);
-    if (code != LCP_EXIT_DONE)
+    if (code != LCP_EXIT_DONE || !from_daemon)
         return code;
     /* The next question takes the reply's place. */
     kept = malloc(messages.len + 1);
@@ -65,6 +56,42 @@ run(struct lcp_cli *cli)
     code = lcp_mail_shown_all(cli, lcp_span(kept, messages.len));
     free(kept);
     return code;
+}
+
+static int
+read_directly(struct lcp_cli *cli, bool thread)
+{
+    char *text = NULL;
+    int code = lcp_direct_begin(cli);
+
+    if (code == LCP_EXIT_DONE)
+        code = lcp_direct_read(cli, cli->args.words[0], thread, &text);
+    if (code == LCP_EXIT_DONE)
+        code = show(cli, lcp_span_str(text), false);
+    free(text);
+    return code;
+}
+
+static int
+run(struct lcp_cli *cli)
+{
+    bool thread = lcp_opt(cli, "thread") != NULL;
+    struct lcp_span reply;
+    struct lcp_ask ask;
+    enum lcp_err err;
+    int code;
+
+    if (!lcp_utf8_valid(lcp_span_str(cli->args.words[0])))
+        return lcp_fail_usage(cli, "ID is the number or id of a message");
+    err = lcp_cli_connect(cli);
+    if (err == LCP_ECLOSED || err == LCP_ENOTFOUND)
+        return read_directly(cli, thread);
+    lcp_ask_begin(&ask, "READ");
+    lcp_write_member_string(&ask.w, "id", cli->args.words[0]);
+    if (thread)
+        lcp_write_member_bool(&ask.w, "thread", true);
+    code = lcp_ask_send(cli, &ask, LCP_QUICK_MS, &reply);
+    return code == LCP_EXIT_DONE ? show(cli, reply, true) : code;
 }
 
 const struct lcp_command lcp_cmd_read = {

@@ -39,6 +39,9 @@ LCP_MUST_USE int lcp_mail_shown(struct lcp_cli *cli, const uint64_t *numbers,
 /* The same for all messages of a reply. */
 LCP_MUST_USE int lcp_mail_shown_all(struct lcp_cli *cli, struct lcp_span messages);
 
+/* Says that no daemon runs and that nothing is marked; without a home an exit code. */
+LCP_MUST_USE int lcp_direct_begin(struct lcp_cli *cli);
+
 /* The pending messages straight from the store, as the daemon's reply to CHECK would be
  * but with
  * "_source":"direct". Marks nothing. *reply is malloc'ed. 0 or an exit code. */
@@ -48,5 +51,8 @@ struct lcp_direct {
 };
 LCP_MUST_USE int lcp_direct_check(struct lcp_cli *cli, const struct lcp_direct *what,
                                   char **reply);
+/* The same for READ. */
+LCP_MUST_USE int lcp_direct_read(struct lcp_cli *cli, const char *id, bool thread,
+                                 char **reply);
 
 #endif
