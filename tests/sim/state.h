@@ -129,7 +129,6 @@ struct sim {
     uint64_t faults[SIM_FAULTS];
     uint64_t hash;
     size_t stored;
-    uint64_t needless; /* transmissions of what was acknowledged */
     char violation[SIM_TEXT_MAX];
     char *trace;
     size_t trace_len, trace_cap;

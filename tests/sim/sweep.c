@@ -463,7 +463,6 @@ judge(struct sim *sim, struct sweep_result *result)
         result->messages += plan->orders[i].is_accepted;
     }
     result->stored = sim_stored(sim);
-    result->needless = sim_needless(sim);
     result->hash = sim_hash(sim);
     result->virtual_ms = sim_now_ms(sim);
     for (int i = 0; i < SIM_FAULTS; i++)

@@ -16,7 +16,7 @@ enum {
 
 struct sweep_result {
     uint64_t seed, hash, virtual_ms;
-    uint64_t messages, stored, needless;
+    uint64_t messages, stored;
     uint64_t faults[SIM_FAULTS];
     char violation[SIM_TEXT_MAX]; /* "" when every promise held */
 };

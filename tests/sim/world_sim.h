@@ -139,8 +139,6 @@ void sim_inject(struct sim *sim, char as, char to, struct lcp_span bytes);
 size_t sim_undelivered(const struct sim *sim);
 /* Received messages in the records of all nodes. */
 size_t sim_stored(const struct sim *sim);
-/* Transmissions of mail whose ACK its sender had heard. */
-uint64_t sim_needless(const struct sim *sim);
 /* A counter of docs/ipc.md STATUS of a running node; SIZE_MAX when it has none of that
  * name. */
 uint64_t sim_counter(struct sim *sim, char node, const char *name);
