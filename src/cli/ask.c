@@ -34,11 +34,12 @@ lcp_cli_connect(struct lcp_cli *cli)
     return cli->client != NULL ? LCP_OK : lcp_client_open(cli->home, &cli->client);
 }
 
-int
-lcp_ask_send(struct lcp_cli *cli, struct lcp_ask *ask, uint64_t timeout_ms,
-             struct lcp_span *reply)
+/* Sends and waits; frees ask. */
+static enum lcp_err
+call(struct lcp_cli *cli, struct lcp_ask *ask, uint64_t timeout_ms,
+     struct lcp_span *reply)
 {
-    struct lcp_span text, error;
+    struct lcp_span text;
     const char *line = NULL;
     enum lcp_err err = lcp_cli_connect(cli);
 
@@ -50,12 +51,32 @@ lcp_ask_send(struct lcp_cli *cli, struct lcp_ask *ask, uint64_t timeout_ms,
         err = lcp_client_call(cli->client, ask->buf, timeout_ms, &line);
     }
     lcp_ask_free(ask);
+    if (err == LCP_OK)
+        *reply = lcp_span_str(line);
+    return err;
+}
+
+int
+lcp_ask_send(struct lcp_cli *cli, struct lcp_ask *ask, uint64_t timeout_ms,
+             struct lcp_span *reply)
+{
+    struct lcp_span error;
+    enum lcp_err err = call(cli, ask, timeout_ms, reply);
+
     if (err != LCP_OK)
         return lcp_fail_client(cli, err);
-    *reply = lcp_span_str(line);
     if (lcp_reply_member(*reply, "error", &error))
         return lcp_fail_reply(cli, *reply);
     return LCP_EXIT_DONE;
+}
+
+bool
+lcp_ask_quietly(struct lcp_cli *cli, struct lcp_ask *ask, uint64_t timeout_ms)
+{
+    struct lcp_span reply, error;
+
+    return call(cli, ask, timeout_ms, &reply) == LCP_OK &&
+           !lcp_reply_member(reply, "error", &error);
 }
 
 enum lcp_err

@@ -140,29 +140,20 @@ show(struct lcp_cli *cli, const struct check *c, struct lcp_span reply,
 {
     uint64_t shown[PAGE_MAX];
     struct lcp_span messages;
-    char *kept;
-    size_t count;
+    size_t count = 0;
     int code;
 
-    if (cli->args.json) {
+    if (cli->args.json)
         lcp_print_json(reply);
-        code = lcp_flush(cli);
-        if (code != LCP_EXIT_DONE || !from_daemon ||
-            !lcp_reply_member(reply, "messages", &messages))
-            return code;
-        /* The next question takes the reply's place. */
-        kept = malloc(messages.len);
-        if (kept == NULL)
-            return LCP_EXIT_ERROR;
-        memcpy(kept, messages.data, messages.len);
-        code = lcp_mail_shown_all(cli, lcp_span(kept, messages.len));
-        free(kept);
-        return code;
-    }
-    count = print_page(cli, c, reply, shown);
+    else
+        count = print_page(cli, c, reply, shown);
     code = lcp_flush(cli);
-    if (code == LCP_EXIT_DONE && from_daemon)
-        code = lcp_mail_shown(cli, shown, count);
+    if (code != LCP_EXIT_DONE || !from_daemon)
+        return code;
+    if (cli->args.json && lcp_reply_member(reply, "messages", &messages))
+        lcp_mail_shown_all(cli, messages);
+    else
+        lcp_mail_shown(cli, shown, count);
     return code;
 }
 

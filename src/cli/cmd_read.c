@@ -36,7 +36,6 @@ static int
 show(struct lcp_cli *cli, struct lcp_span reply, bool from_daemon)
 {
     struct lcp_span messages = {.len = 0};
-    char *kept;
     int code = LCP_EXIT_DONE;
 
     (void)lcp_reply_member(reply, "messages", &messages);
@@ -46,15 +45,8 @@ show(struct lcp_cli *cli, struct lcp_span reply, bool from_daemon)
         code = print_all(cli, messages);
     if (code == LCP_EXIT_DONE)
         code = lcp_flush(cli);
-    if (code != LCP_EXIT_DONE || !from_daemon)
-        return code;
-    /* The next question takes the reply's place. */
-    kept = malloc(messages.len + 1);
-    if (kept == NULL)
-        return LCP_EXIT_ERROR;
-    memcpy(kept, messages.data, messages.len);
-    code = lcp_mail_shown_all(cli, lcp_span(kept, messages.len));
-    free(kept);
+    if (code == LCP_EXIT_DONE && from_daemon)
+        lcp_mail_shown_all(cli, messages);
     return code;
 }
 

@@ -424,7 +424,7 @@ run_check(struct lcp_cli *cli)
         code = lcp_opt(cli, "pretty") != NULL ? print_list(cli, &inbox, messages)
                                               : print_inbox(cli, &inbox, messages);
     if (code == LCP_EXIT_DONE && !inbox.is_direct && inbox.count > 0)
-        code = lcp_mail_shown_all(cli, messages);
+        lcp_mail_shown_all(cli, messages);
     free(inbox.text);
     return code == LCP_EXIT_DONE ? LCP_EXIT_DONE : LCP_EXIT_ERROR;
 }

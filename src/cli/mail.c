@@ -12,7 +12,6 @@
 
 enum {
     NODES_MAX = LCP_JSON_NODES_MAX + 64, /* a message and our own members */
-    SHOWN_MAX = 1000,                    /* of one SHOWN */
     ID_SHORT = 8,
     ESCAPED_PER_BYTE = 8, /* more than any escape takes */
     HEADER_BYTES = 512,
@@ -184,47 +183,50 @@ lcp_mail_text(const struct lcp_cli *cli, const struct lcp_mail *mail, bool cut,
     return t.data;
 }
 
-int
+void
 lcp_mail_shown(struct lcp_cli *cli, const uint64_t *numbers, size_t count)
 {
-    while (count > 0) {
-        size_t n = count < SHOWN_MAX ? count : SHOWN_MAX;
-        struct lcp_ask ask;
-        struct lcp_span reply;
-        int code;
+    struct lcp_ask ask;
+    size_t n;
 
+    for (; count > 0; numbers += n, count -= n) {
+        n = count < LCP_SHOWN_MAX ? count : LCP_SHOWN_MAX;
         lcp_ask_begin(&ask, "SHOWN");
         lcp_write_key(&ask.w, "numbers");
         lcp_write_array(&ask.w);
         for (size_t i = 0; i < n; i++)
             lcp_write_int(&ask.w, (int64_t)numbers[i]);
         lcp_write_array_end(&ask.w);
-        code = lcp_ask_send(cli, &ask, LCP_QUICK_MS, &reply);
-        if (code != LCP_EXIT_DONE)
-            return code;
-        numbers += n;
-        count -= n;
+        if (lcp_ask_quietly(cli, &ask, LCP_QUICK_MS))
+            continue;
+        fputs("lcp: note: the daemon could not mark these messages as seen; they "
+              "will come again\n",
+              stderr);
+        return;
     }
-    return LCP_EXIT_DONE;
 }
 
-int
+void
 lcp_mail_shown_all(struct lcp_cli *cli, struct lcp_span messages)
 {
-    uint64_t numbers[SHOWN_MAX];
     struct lcp_span raw, sent;
-    size_t at = 0, count = 0;
-    bool more = true;
-    int code = LCP_EXIT_DONE;
+    size_t at = 0, count = 0, cap = 0;
+    uint64_t *numbers = NULL;
 
-    while (more && code == LCP_EXIT_DONE) {
-        more = lcp_reply_next(messages, &at, &raw);
-        if (more && !lcp_reply_member(raw, "_sent", &sent))
-            numbers[count++] = lcp_reply_number(raw, "_number");
-        if (count == SHOWN_MAX || !more) {
-            code = lcp_mail_shown(cli, numbers, count);
-            count = 0;
+    while (lcp_reply_next(messages, &at, &raw)) {
+        if (lcp_reply_member(raw, "_sent", &sent))
+            continue;
+        if (count == cap) {
+            uint64_t *bigger = realloc(numbers,
+                                       (cap + LCP_SHOWN_MAX) * sizeof(*numbers));
+
+            if (bigger == NULL)
+                break;
+            numbers = bigger;
+            cap += LCP_SHOWN_MAX;
         }
+        numbers[count++] = lcp_reply_number(raw, "_number");
     }
-    return code;
+    lcp_mail_shown(cli, numbers, count);
+    free(numbers);
 }

@@ -7,7 +7,10 @@
 
 #include "cli/cli.h"
 
-enum { LCP_BODY_CUT = 600 /* characters, in `lcp check` */ };
+enum {
+    LCP_BODY_CUT = 600,   /* characters, in `lcp check` */
+    LCP_SHOWN_MAX = 1000, /* numbers of one SHOWN */
+};
 
 struct lcp_mail {
     uint64_t number;
@@ -33,11 +36,12 @@ void lcp_mail_free(struct lcp_mail *mail);
 char *lcp_mail_text(const struct lcp_cli *cli, const struct lcp_mail *mail, bool cut,
                     bool *whole);
 
-/* Tells the daemon which messages were printed whole. Returns 0 or an exit code. */
-LCP_MUST_USE int lcp_mail_shown(struct lcp_cli *cli, const uint64_t *numbers,
-                                size_t count);
-/* The same for all messages of a reply. */
-LCP_MUST_USE int lcp_mail_shown_all(struct lcp_cli *cli, struct lcp_span messages);
+/* Tells the daemon which messages were printed whole. When that fails they come again,
+ * which is no failure of the command; a line on stderr says so. */
+void lcp_mail_shown(struct lcp_cli *cli, const uint64_t *numbers, size_t count);
+/* The same for all received messages of an array, which the answer may overwrite
+ * afterwards. */
+void lcp_mail_shown_all(struct lcp_cli *cli, struct lcp_span messages);
 
 /* Says that no daemon runs and that nothing is marked; without a home an exit code. */
 LCP_MUST_USE int lcp_direct_begin(struct lcp_cli *cli);
