@@ -84,6 +84,16 @@ admit_new(struct lcp_batch *batch, struct lcp_job *job, const struct lcp_msg *ms
     return store_message(batch, job, msg, digest);
 }
 
+/* Of what was taken over from a Python node the canonical form, or all but the id, is
+ * not known. */
+static bool
+content_is_known(const struct lcp_row *known)
+{
+    static const uint8_t unknown[LCP_DIGEST_BYTES];
+
+    return known->number != 0 && memcmp(known->digest, unknown, sizeof unknown) != 0;
+}
+
 /* Same content is answered again, and only that may skip Ed25519; anything else must be
  * verified before it is worth a word. */
 static enum lcp_err
@@ -94,7 +104,7 @@ admit_known(struct lcp_batch *batch, struct lcp_job *job, const struct lcp_msg *
     uint8_t digest[LCP_DIGEST_BYTES];
 
     job->number = known->number;
-    if (known->number != 0) {
+    if (content_is_known(known)) {
         if (lcp_msg_canon(msg, batch->scratch, &canon) != LCP_OK) {
             job->admission = LCP_ADM_BADSIG;
             return LCP_OK;
@@ -107,9 +117,8 @@ admit_known(struct lcp_batch *batch, struct lcp_job *job, const struct lcp_msg *
     }
     if (!lcp_msg_verify(msg, batch->scratch, digest))
         job->admission = LCP_ADM_BADSIG;
-    else if (known->number == 0)
-        job->admission =
-            LCP_ADM_DUPLICATE; /* imported as seen; its content is not known */
+    else if (!content_is_known(known))
+        job->admission = LCP_ADM_DUPLICATE;
     else
         job->admission = LCP_ADM_CONFLICT;
     return LCP_OK;

@@ -293,7 +293,6 @@ write_sent(struct lcp_writer *w, const void *what)
         lcp_write_string(w, row->reason);
     else
         lcp_write_null(w);
-    lcp_write_member_bool(w, "transmitted", row->was_transmitted);
     lcp_write_object_end(w);
 }
 

@@ -100,8 +100,11 @@ class Legacy:
     def inbox(self):
         return self.ask("CHECK")["messages"]
 
-    def find(self, text):
-        return [message for message in self.inbox() if message["message"] == text]
+    def find(self, text, seconds=3):
+        """It acknowledges first and stores then, so what was acknowledged may come later."""
+        def there():
+            return [message for message in self.inbox() if message["message"] == text]
+        return h.wait_until(there, seconds)
 
     def payloads(self):
         """Every DATA payload it received, as (seq, bytes)."""
@@ -408,9 +411,9 @@ class Shapes:
     TYPES = ["chat", "task", "result", "chat", "task", "result", "pong", "progress", "Chat",
              "x-custom", "a b", "类型", "🦞", "null", "1", "a/b", "../up", 'quo"te', "back\\slash"]
 
-    def __init__(self, seed):
+    def __init__(self, seed, known):
         self.rng = random.Random(seed)
-        self.ids = []
+        self.known = known
 
     def code_point(self):
         while True:
@@ -449,9 +452,9 @@ class Shapes:
         rng = self.rng
         made = {"type": rng.choice(self.TYPES), "message": "%d " % number + self.text(60000)}
         if rng.random() < 0.4:
-            made["replyTo"] = rng.choice([
-                "%08x-0000-4000-8000-%012x" % (rng.getrandbits(32), rng.getrandbits(48)),
-                "A.b_c:d-9", "x", "9" * 128])
+            # Of ids that are no UUIDs the socket takes only what it knows.
+            made["replyTo"] = rng.choice(self.known + [
+                "%08x-0000-4000-8000-%012x" % (rng.getrandbits(32), rng.getrandbits(48))] * 3)
         return made
 
 
@@ -459,7 +462,13 @@ def every_shape(town):
     ours, theirs = town.ours, town.theirs
     seed = int(os.environ.get("LCP_TEST_SEED", str(random.SystemRandom().getrandbits(32))))
     REPORT.note("seed %d (LCP_TEST_SEED)" % seed)
-    shapes = Shapes(seed)
+    known = ["A.b_c:d-9", "x", "9" * 128, ".."]
+    for odd in known:
+        made = theirs.key.sign(dict(h.new_message("AgentB", "AgentA", "known as " + odd), id=odd))
+        raw = base64.b64encode(h.packet(h.DATA, 0x7f000000 + len(odd), h.encode(made))).decode()
+        theirs.ask("X-RAW", data=raw)
+    h.wait_until(lambda: set(known) <= {m["id"] for m in ours.inbox()}, 5)
+    shapes = Shapes(seed, known)
     work = [shapes.payload(number) for number in range(SHAPES)]
     one, each = SHAPES // 10, SHAPES // 20
     sent, faults, lock = {}, [], threading.Lock()
@@ -539,7 +548,9 @@ def refused_shapes(town):
         ("type an array", b'{"cmd":"SEND","payload":{"type":[],"message":"x"}}\n'),
         ("payload a string", b'{"cmd":"SEND","payload":"x"}\n'),
         ("not UTF-8", b'{"cmd":"SEND","payload":{"type":"chat","message":"\xff"}}\n'),
-        ("replyTo a number", b'{"cmd":"SEND","payload":{"type":"chat","message":"x","replyTo":1}}\n'),
+        ("replyTo a number", b'{"cmd":"SEND","payload":{"type":"chat","message":"x","replyTo":{}}}\n'),
+        ("replyTo nobody knows",
+         b'{"cmd":"SEND","payload":{"type":"chat","message":"x","replyTo":"x/y"}}\n'),
         ("too long", b'{"cmd":"SEND","payload":{"type":"chat","message":"'
          + b"x" * 65498 + b'"}}\n'),
         ("too long escaped", b'{"cmd":"SEND","payload":{"type":"chat","message":"'
