@@ -430,7 +430,7 @@ lcp_store_sqlite_open(const char *path, bool read_only, struct lcp_store **out)
 
     if (read_only && !lcp_os_exists(path))
         return LCP_ENOTFOUND;
-    if (!read_only)
+    if (!read_only && !lcp_os_exists(path))
         err = lcp_os_create_file(path, lcp_span("", 0), FILE_MODE);
     if (err != LCP_OK && err != LCP_EEXIST)
         return err;

@@ -197,7 +197,8 @@ archiving_renames_and_writes_what_is_missing(void)
     number = put_in(ID_A, LCP_IN, LCP_IN_STORED, "{}");
     CHECK(follow() == LCP_OK);
     REQUIRE(stat(in_data(IN_A), &before) == 0);
-    REQUIRE(link(in_data(IN_A), scratch("kept")) == 0); /* so its number stays its own */
+    REQUIRE(link(in_data(IN_A), scratch("kept")) ==
+            0); /* so its number stays its own */
     move_to(LCP_IN, number, LCP_IN_ARCHIVED);
     CHECK(follow() == LCP_OK);
     REQUIRE(stat(in_data(ARCHIVE_A), &after) == 0);
