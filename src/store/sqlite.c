@@ -41,10 +41,16 @@ is_out_of_space(int number)
     }
 }
 
+static bool
+is_forbidden(int number)
+{
+    return number == EACCES || number == EPERM;
+}
+
 /* The one place where SQLite's codes become ours. number: errno of its last system
  * call. */
 static enum lcp_err
-translate(int code, int number)
+translate(int code, int number, bool is_reader)
 {
     if (code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC)
         return LCP_ELOST;
@@ -58,8 +64,10 @@ translate(int code, int number)
     case SQLITE_DONE:
         return LCP_OK;
     case SQLITE_FULL:
-    case SQLITE_READONLY:
         return LCP_ENOSPACE;
+    case SQLITE_READONLY:
+        /* A reader meets it where it may not make the log's index. */
+        return is_reader || is_forbidden(number) ? LCP_EPERM : LCP_ENOSPACE;
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
         return LCP_ECORRUPT;
@@ -74,7 +82,7 @@ translate(int code, int number)
     case SQLITE_IOERR:
         return is_out_of_space(number) ? LCP_ENOSPACE : LCP_EIO;
     case SQLITE_CANTOPEN:
-        if (number == EACCES || number == EPERM)
+        if (is_forbidden(number))
             return LCP_EPERM;
         return is_out_of_space(number) ? LCP_ENOSPACE : LCP_EIO;
     default:
@@ -88,7 +96,7 @@ lcp_sqlite_fail(struct lcp_sqlite *q, int code)
     /* SQLite notes the number of a failed system call, but not for a COMMIT; ours was
      * zero when the statement began. */
     int number = errno != 0 || q->db == NULL ? errno : sqlite3_system_errno(q->db);
-    enum lcp_err err = translate(code, number);
+    enum lcp_err err = translate(code, number, q->is_read_only);
     const char *text = q->db != NULL ? sqlite3_errmsg(q->db) : sqlite3_errstr(code);
 
     snprintf(q->error, sizeof(q->error), "%s (code %d, errno %d)", text, code, number);
@@ -444,6 +452,9 @@ lcp_store_sqlite_open(const char *path, bool read_only, struct lcp_store **out)
                            SQLITE_OPEN_NOMUTEX | (read_only ? SQLITE_OPEN_READONLY
                                                             : SQLITE_OPEN_READWRITE),
                            NULL);
+    /* SQLite is content with reading what it may not write. */
+    if (code == SQLITE_OK && !read_only && sqlite3_db_readonly(q->db, "main") == 1)
+        code = SQLITE_READONLY;
     err = code == SQLITE_OK ? set_up(q) : lcp_sqlite_fail(q, code);
     if (err != LCP_OK) {
         sqlite_close(&q->base);

@@ -5,6 +5,8 @@
  */
 #include "unit/store/scratch.h"
 
+#include <sys/wait.h>
+
 #include "unit/store/contract.h"
 
 static struct lcp_store *
@@ -218,6 +220,49 @@ a_damaged_file_is_an_error_and_never_a_crash(void)
     free(good);
 }
 
+/* Opens as a user who may read and not write; root becomes nobody for it. */
+static enum lcp_err
+open_without_rights(bool read_only)
+{
+    enum { NOBODY = 65534 };
+    struct lcp_store *s = NULL;
+    int status = 0;
+    pid_t pid;
+
+    fflush(NULL);
+    pid = fork();
+    REQUIRE(pid >= 0);
+    if (pid == 0) {
+        enum lcp_err err;
+
+        if (geteuid() == 0 && setuid(NOBODY) != 0)
+            _exit(99);
+        err = lcp_store_sqlite_open(scratch("lcp.db"), read_only, &s);
+        if (err == LCP_OK)
+            s->ops->close(s);
+        _exit((int)err);
+    }
+    REQUIRE(waitpid(pid, &status, 0) == pid && WIFEXITED(status));
+    return (enum lcp_err)WEXITSTATUS(status);
+}
+
+static void
+what_may_not_be_touched_is_said_so(void)
+{
+    struct lcp_store *s = open_and_begin();
+
+    add(s, incoming("a", 1));
+    CHECK(s->ops->commit(s) == LCP_OK);
+    s->ops->close(s);
+    REQUIRE(chmod(scratch("lcp.db"), 0444) == 0 && chmod(scratch_path, 0555) == 0);
+    CHECK(open_without_rights(false) == LCP_EPERM);
+    CHECK(open_without_rights(true) == LCP_EPERM); /* it would need its -shm */
+    REQUIRE(chmod(scratch("lcp.db"), 0) == 0);
+    CHECK(open_without_rights(false) == LCP_EPERM);
+    CHECK(open_without_rights(true) == LCP_EPERM);
+    REQUIRE(chmod(scratch_path, 0700) == 0);
+}
+
 int
 main(void)
 {
@@ -228,6 +273,7 @@ main(void)
     a_reader_needs_no_writer_but_a_record();
     a_reader_never_holds_the_writer_up();
     what_is_no_record_is_damage();
+    what_may_not_be_touched_is_said_so();
     a_damaged_file_is_an_error_and_never_a_crash();
     CHECK(lcp_store_sqlite_version()[0] == '3');
     scratch_remove();
