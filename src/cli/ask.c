@@ -91,6 +91,16 @@ environment(const char *name)
     return getenv(name);
 }
 
+static int
+fail_no_home(struct lcp_cli *cli, const char *what, const char *where)
+{
+    char hint[LCP_PATH_MAX + 64];
+
+    snprintf(hint, sizeof(hint), "make one: lcp init --name NAME%s", cli->home_flag);
+    return lcp_fail(cli, LCP_EXIT_ERROR, "config", hint, "there is no %s at %s", what,
+                    where);
+}
+
 int
 lcp_cli_conf(struct lcp_cli *cli, struct lcp_conf *conf)
 {
@@ -101,8 +111,7 @@ lcp_cli_conf(struct lcp_cli *cli, struct lcp_conf *conf)
     case LCP_OK:
         return LCP_EXIT_DONE;
     case LCP_ENOTFOUND:
-        return lcp_fail(cli, LCP_EXIT_ERROR, "config", "make one: lcp init --name NAME",
-                        "there is no home at %s", cli->home);
+        return fail_no_home(cli, "home", cli->home);
     case LCP_EFORMAT:
         return lcp_fail(cli, LCP_EXIT_USAGE, "config", "", "%s", fault);
     default:
@@ -128,8 +137,7 @@ lcp_cli_identity(struct lcp_cli *cli, struct lcp_identity *identity)
     snprintf(hint, sizeof(hint), "run: chmod 600 %s", path);
     switch (err) {
     case LCP_ENOTFOUND:
-        return lcp_fail(cli, LCP_EXIT_ERROR, "config", "make one: lcp init --name NAME",
-                        "there is no key at %s", path);
+        return fail_no_home(cli, "key", path);
     case LCP_EPERM:
         return lcp_fail(cli, LCP_EXIT_ERROR, "config", hint,
                         "the key must be readable by you alone");

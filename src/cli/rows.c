@@ -46,7 +46,7 @@ lcp_print_peer(struct lcp_span row)
     else if (pinned[0] == '\0')
         printf("    key %s\n", fingerprint);
     else
-        printf("    key %s, pinned by %s\n", fingerprint, pinned);
+        printf("    key %s (pinned: %s)\n", fingerprint, pinned);
 }
 
 bool
