@@ -34,6 +34,7 @@ enum {
     LCP_WAIT_MS = 30000, /* SEND and PING answer after 9.5 s at the latest */
     LCP_PURGE_WAIT_MS = 600000,
     LCP_AGO_MAX = 32,
+    LCP_DURATION_MAX_S = 20000 * 24 * 3600, /* what the daemon takes */
 };
 
 struct lcp_cli {

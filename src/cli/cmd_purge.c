@@ -18,7 +18,8 @@ run(struct lcp_cli *cli)
 
     if (age == NULL)
         return lcp_fail_usage(cli, "say how old: --older-than 90d");
-    if (lcp_duration_parse(lcp_span_str(age), &seconds) != LCP_OK)
+    if (lcp_duration_parse(lcp_span_str(age), &seconds) != LCP_OK ||
+        seconds > LCP_DURATION_MAX_S)
         return lcp_fail_usage(cli,
                               "--older-than takes a duration: 90d, 12h, 15m, seconds");
     lcp_ask_begin(&ask, "PURGE");

@@ -79,8 +79,8 @@ check_options(struct lcp_cli *cli, uint64_t *ttl_s)
     if (reply_to != NULL && (reply_to[0] == '\0' || strlen(reply_to) > LCP_ID_MAX + 1 ||
                              !lcp_utf8_valid(lcp_span_str(reply_to))))
         return lcp_fail_usage(cli, "--reply-to takes the number or id of a message");
-    if (ttl != NULL &&
-        (lcp_duration_parse(lcp_span_str(ttl), ttl_s) != LCP_OK || *ttl_s == 0))
+    if (ttl != NULL && (lcp_duration_parse(lcp_span_str(ttl), ttl_s) != LCP_OK ||
+                        *ttl_s == 0 || *ttl_s > LCP_DURATION_MAX_S))
         return lcp_fail_usage(cli,
                               "--ttl takes seconds, or a duration like 15m, 24h, 7d");
     return LCP_EXIT_DONE;
