@@ -103,6 +103,7 @@ struct sim_node {
     uint64_t watched; /* `changed` of the record, as far as looked at */
     struct lcp_key pins[SIM_ENDPOINTS];
     bool may_repin;
+    uint32_t last_seq;
     /* mail that takes a place in the window to a peer, as far as the wire tells */
     int active[SIM_ENDPOINTS][SIM_ACTIVE_MAX];
     size_t active_count[SIM_ENDPOINTS];
@@ -164,15 +165,20 @@ void sim_mix(struct sim *sim, const void *data, size_t len);
 void sim_mix_number(struct sim *sim, uint64_t number);
 void sim_break(struct sim *sim, const char *format, ...) LCP_PRINTF(2, 3);
 
-/* watch.c: the promises */
+/* book.c */
+/* NULL: never seen. */
+struct sim_mail *sim_find_mail(struct sim *sim, const char *id);
+/* Makes it when it is new. */
 struct sim_mail *sim_mail(struct sim *sim, const char *id, int from, int to);
+struct sim_seq *sim_seqs_find(struct sim_seqs *seqs, uint64_t key);
+struct sim_seq *sim_seqs_put(struct sim_seqs *seqs, uint64_t key);
+
+/* watch.c: the promises */
 void sim_watch_sent(struct sim *sim, int from, int to, const uint8_t *bytes, size_t len,
                     bool is_lost);
 void sim_watch_delivered(struct sim *sim, const struct sim_event *event);
 void sim_watch_commit(struct sim_node *node);
 void sim_watch_reply(struct sim *sim, const struct sim_request *request);
-struct sim_seq *sim_seqs_find(struct sim_seqs *seqs, uint64_t key);
-struct sim_seq *sim_seqs_put(struct sim_seqs *seqs, uint64_t key);
 
 /* client.c */
 void sim_client_request(struct sim *sim, uint64_t request);

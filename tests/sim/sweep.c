@@ -372,7 +372,7 @@ chaos(struct sim *sim, uint64_t arg)
     trouble_link(sim, from, to);
     break_something(sim);
     break_something(sim);
-    sim_at(sim, sim_now_ms(sim) + pick(plan, 500, 4000), chaos, 0);
+    sim_at(sim, sim_now_ms(sim) + pick(plan, 1000, 6000), chaos, 0);
 }
 
 /* Somebody looks after the nodes, as a service manager would. */

@@ -15,77 +15,6 @@ enum {
     GAP_MIN_MS = 400, /* between two transmissions of a message by one process */
 };
 
-/* Ids. */
-
-static uint32_t
-hash_id(const char *id)
-{
-    uint32_t hash = 2166136261u;
-
-    for (; *id != '\0'; id++)
-        hash = (hash ^ (uint8_t)*id) * 16777619u;
-    return hash;
-}
-
-static void
-index_mail(struct sim *sim, size_t at)
-{
-    size_t i = hash_id(sim->mails[at].id) & (sim->bucket_count - 1);
-
-    while (sim->mail_buckets[i] != 0)
-        i = (i + 1) & (sim->bucket_count - 1);
-    sim->mail_buckets[i] = (uint32_t)at + 1;
-}
-
-static struct sim_mail *
-find_mail(struct sim *sim, const char *id)
-{
-    if (sim->bucket_count == 0)
-        return NULL;
-    for (size_t i = hash_id(id) & (sim->bucket_count - 1);;
-         i = (i + 1) & (sim->bucket_count - 1)) {
-        if (sim->mail_buckets[i] == 0)
-            return NULL;
-        if (strcmp(sim->mails[sim->mail_buckets[i] - 1].id, id) == 0)
-            return &sim->mails[sim->mail_buckets[i] - 1];
-    }
-}
-
-struct sim_mail *
-sim_mail(struct sim *sim, const char *id, int from, int to)
-{
-    struct sim_mail *mail = find_mail(sim, id);
-
-    if (mail != NULL)
-        return mail;
-    sim->mails = sim_grow(sim->mails, sim->mail_count, &sim->mail_cap,
-                          sizeof(sim->mails[0]));
-    mail = &sim->mails[sim->mail_count];
-    *mail = (struct sim_mail){.label = (int)sim->mail_count + 1,
-                              .from = from,
-                              .to = to,
-                              .may_end = sim->options.may_end};
-    memcpy(mail->id, id, strlen(id) + 1);
-    sim->mail_count++;
-    if (sim->mail_count * 2 > sim->bucket_count) {
-        sim->bucket_count = sim->bucket_count == 0 ? 256 : sim->bucket_count * 2;
-        free(sim->mail_buckets);
-        sim->mail_buckets = calloc(sim->bucket_count, sizeof(sim->mail_buckets[0]));
-        assert(sim->mail_buckets != NULL);
-        for (size_t i = 0; i < sim->mail_count; i++)
-            index_mail(sim, i);
-    } else {
-        index_mail(sim, sim->mail_count - 1);
-    }
-    return mail;
-}
-
-void
-sim_may_end(struct sim *sim, char from, char to, const char *id)
-{
-    sim_mail(sim, id, sim_index(from), sim_index(to))->may_end = true;
-}
-
 /* Our messages begin with their id. */
 static bool
 read_id(const uint8_t *payload, size_t len, char id[static LCP_ID_MAX + 1])
@@ -107,50 +36,6 @@ static uint64_t
 seq_key(int node, int other, uint32_t seq)
 {
     return (uint64_t)(node + 1) << 48 | (uint64_t)(other + 1) << 40 | seq;
-}
-
-static size_t
-seq_slot(const struct sim_seqs *seqs, uint64_t key)
-{
-    size_t i = (size_t)((key * UINT64_C(0x9E3779B97F4A7C15)) >> 32) & (seqs->cap - 1);
-
-    while (seqs->rows[i].key != 0 && seqs->rows[i].key != key)
-        i = (i + 1) & (seqs->cap - 1);
-    return i;
-}
-
-struct sim_seq *
-sim_seqs_find(struct sim_seqs *seqs, uint64_t key)
-{
-    size_t i;
-
-    if (seqs->cap == 0)
-        return NULL;
-    i = seq_slot(seqs, key);
-    return seqs->rows[i].key != 0 ? &seqs->rows[i] : NULL;
-}
-
-struct sim_seq *
-sim_seqs_put(struct sim_seqs *seqs, uint64_t key)
-{
-    size_t i;
-
-    if (seqs->count * 2 >= seqs->cap) {
-        struct sim_seqs bigger = {.cap = seqs->cap == 0 ? 1024 : seqs->cap * 2,
-                                  .count = seqs->count};
-
-        bigger.rows = calloc(bigger.cap, sizeof(bigger.rows[0]));
-        assert(bigger.rows != NULL);
-        for (i = 0; i < seqs->cap; i++)
-            if (seqs->rows[i].key != 0)
-                bigger.rows[seq_slot(&bigger, seqs->rows[i].key)] = seqs->rows[i];
-        free(seqs->rows);
-        *seqs = bigger;
-    }
-    i = seq_slot(seqs, key);
-    seqs->count += seqs->rows[i].key == 0;
-    seqs->rows[i] = (struct sim_seq){.key = key, .mail = -1};
-    return &seqs->rows[i];
 }
 
 static uint32_t
@@ -244,7 +129,8 @@ data_leaves(struct sim *sim, int from, int to, const uint8_t *bytes, size_t len,
     mail->last_ms = sim->now_ms;
     mail->transmissions++;
     mail->busy_until_ms = sim->now_ms + wait_ms(mail->transmissions);
-    seq = sim_seqs_put(&sim->sent, seq_key(from, to, read_seq(bytes)));
+    node->last_seq = read_seq(bytes);
+    seq = sim_seqs_put(&sim->sent, seq_key(from, to, node->last_seq));
     seq->mail = mail->label - 1;
     seq->life = node->life;
     seq->ordinal = mail->transmissions;
@@ -347,7 +233,7 @@ sim_watch_delivered(struct sim *sim, const struct sim_event *event)
             return;
         /* Damaged mail must not be acknowledged, unless it is a known message whose
          * signature alone is damaged: that needs no verification. */
-        mail = event->is_corrupt ? find_mail(sim, id) : sim_mail(sim, id, -1, to);
+        mail = event->is_corrupt ? sim_find_mail(sim, id) : sim_mail(sim, id, -1, to);
         if (event->is_corrupt && (mail == NULL || mail->stored == 0))
             return;
     }
@@ -473,6 +359,12 @@ check_pins(struct sim_node *node)
     }
 }
 
+uint32_t
+sim_last_seq(const struct sim *sim, char node)
+{
+    return sim->nodes[sim_index(node)].last_seq;
+}
+
 bool
 sim_has_pinned(const struct sim *sim, char node, char peer)
 {
@@ -516,7 +408,7 @@ sim_watch_reply(struct sim *sim, const struct sim_request *request)
         !member_text(&doc, "id", id, sizeof(id)) ||
         !member_text(&doc, "state", state, sizeof(state)))
         return;
-    mail = find_mail(sim, id);
+    mail = sim_find_mail(sim, id);
     if (mail == NULL || !mail->is_ours) {
         sim_break(sim, "%c accepted %s, which is not on its disk",
                   sim_letter(request->node), id);
@@ -563,7 +455,7 @@ static bool
 count_row(void *ctx, const struct lcp_row *row)
 {
     struct tally *tally = ctx;
-    const struct sim_mail *mail = find_mail(tally->sim, row->id);
+    const struct sim_mail *mail = sim_find_mail(tally->sim, row->id);
 
     if (mail == NULL || mail->out_number != row->number ||
         mail->out_state != row->state)

@@ -130,6 +130,8 @@ void sim_check_and_ack(struct sim *sim, char node);
  * from `who`. */
 void sim_forge(struct sim *sim, char as, char to, uint64_t who, const char *id,
                const char *text);
+/* The number of the last DATA that this node sent. */
+uint32_t sim_last_seq(const struct sim *sim, char node);
 bool sim_has_pinned(const struct sim *sim, char node, char peer);
 /* Any bytes from that endpoint. */
 void sim_inject(struct sim *sim, char as, char to, struct lcp_span bytes);
