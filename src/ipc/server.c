@@ -18,8 +18,13 @@ enum kind {
     KIND_IDS,     /* array of the same */
     KIND_MESSAGE, /* string, any code point */
     KIND_UINT,
+    KIND_SECONDS, /* the same, at most SECONDS_MAX */
     KIND_BOOL,
 };
+
+/* Its milliseconds, added to any time or taken from it, stay far from the ends of an
+ * int64_t. Also the longest duration in lcp.conf. */
+enum { SECONDS_MAX = 20000 * 24 * 3600 };
 
 enum place {
     BESIDE,  /* a member of the request */
@@ -56,8 +61,8 @@ static const struct member {
      "to must be a peer's name"},
     {"id", VERB(SEND), 0, ANYWHERE, KIND_TEXT, TEXT_FIELD(id), UNASKED, 0,
      "id must be a string of at most 128 characters"},
-    {"ttl", VERB(SEND), 0, ANYWHERE, KIND_UINT, FIELD(ttl_s), 0, FIELD(has_ttl), 1,
-     "ttl must be a number of seconds"},
+    {"ttl", VERB(SEND), 0, ANYWHERE, KIND_SECONDS, FIELD(ttl_s), 0, FIELD(has_ttl), 1,
+     "ttl must be a number of seconds, at most 20,000 days"},
     {"wait", VERB(SEND), 0, ANYWHERE, KIND_BOOL, FIELD(wait), 0, FIELD(has_wait), 0,
      "wait must be true or false"},
     {"type", VERB(SEND), 0, INSIDE, KIND_TEXT, TEXT_FIELD(type), UNASKED, 0,
@@ -86,16 +91,17 @@ static const struct member {
      "id must be the number or id of a message"},
     {"thread", VERB(READ), 0, BESIDE, KIND_BOOL, FIELD(thread), 0, UNASKED, 0,
      "thread must be true or false"},
-    {"ids", VERB(ACK), 0, BESIDE, KIND_IDS, 0, 0, UNASKED, 0,
+    {"ids", VERB(ACK), 0, BESIDE, KIND_IDS, 0, 0, FIELD(has_ids), 0,
      "ids must be a list of at most 1,000 numbers or ids"},
     {"through", VERB(ACK), 0, BESIDE, KIND_UINT, FIELD(through), 0, FIELD(has_through),
-     0, "through must be the number of a message"},
+     1, "through must be the number of a message"},
     {"all", VERB(ACK), 0, BESIDE, KIND_BOOL, FIELD(all), 0, UNASKED, 0,
      "all must be true or false"},
     {"state", VERB(SENT), 0, BESIDE, KIND_TEXT, TEXT_FIELD(state), UNASKED, 0,
      "state must be the name of a state"},
-    {"older_than", VERB(PURGE), VERB(PURGE), BESIDE, KIND_UINT, FIELD(older_than_s), 0,
-     FIELD(has_older_than), 0, "older_than must be a number of seconds"},
+    {"older_than", VERB(PURGE), VERB(PURGE), BESIDE, KIND_SECONDS, FIELD(older_than_s),
+     0, FIELD(has_older_than), 0,
+     "older_than must be a number of seconds, at most 20,000 days"},
     {"unknown", VERB(PEERS), 0, BESIDE, KIND_BOOL, FIELD(unknown), 0, UNASKED, 0,
      "unknown must be true or false"},
     {"name", VERB(TRUST), VERB(TRUST), BESIDE, KIND_TEXT, TEXT_FIELD(to), UNASKED, 0,
@@ -147,11 +153,13 @@ take_bool(const struct lcp_json *doc, uint32_t at, bool *out)
 }
 
 static bool
-take_uint(const struct lcp_json *doc, uint32_t at, uint64_t min, uint64_t *out)
+take_uint(const struct lcp_json *doc, uint32_t at, uint64_t min, uint64_t max,
+          uint64_t *out)
 {
     int64_t value;
 
-    if (lcp_json_int(doc, at, &value) != LCP_OK || value < 0 || (uint64_t)value < min)
+    if (lcp_json_int(doc, at, &value) != LCP_OK || value < 0 || (uint64_t)value < min ||
+        (uint64_t)value > max)
         return false;
     *out = (uint64_t)value;
     return true;
@@ -177,7 +185,9 @@ take(const struct member *m, const struct lcp_json *doc, uint32_t at,
     case KIND_BOOL:
         return take_bool(doc, at, (bool *)(void *)field);
     case KIND_UINT:
-        return take_uint(doc, at, m->min, (uint64_t *)(void *)field);
+        return take_uint(doc, at, m->min, INT64_MAX, (uint64_t *)(void *)field);
+    case KIND_SECONDS:
+        return take_uint(doc, at, m->min, SECONDS_MAX, (uint64_t *)(void *)field);
     case KIND_MESSAGE:
         if (!lcp_json_is(doc, at, LCP_JSON_STRING) ||
             lcp_json_string(doc, at, out->text_buf, LCP_IPC_REQUEST_MAX, &len) !=

@@ -40,7 +40,7 @@ struct lcp_request {
     char state[32];   /* SENT */
     char fingerprint[LCP_FINGERPRINT_CHARS + 1]; /* TRUST */
     struct lcp_span message; /* SEND: decoded UTF-8 (may hold NUL), in text_buf */
-    bool has_wait, wait, thread, all, unknown, has_through;
+    bool has_wait, wait, thread, all, unknown, has_through, has_ids;
     uint64_t ttl_s, older_than_s, limit, after, through;
     bool has_ttl, has_older_than, has_limit, has_after;
     uint32_t id_count; /* ACK's ids, SHOWN's numbers as text */

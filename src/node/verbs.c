@@ -196,8 +196,13 @@ static void
 do_ack(struct lcp_pump *p, const struct ask *a)
 {
     const struct lcp_request *r = a->r;
-    struct lcp_job *job = job_of(p, a, LCP_JOB_ARCHIVE, LCP_NO_PEER);
+    struct lcp_job *job;
 
+    if (r->has_ids && r->id_count == 0) { /* an empty list is not no list */
+        lcp_pump_reply_count(p, a->client, a->is_ours, "archived", 0);
+        return;
+    }
+    job = job_of(p, a, LCP_JOB_ARCHIVE, LCP_NO_PEER);
     if (job == NULL)
         return;
     if (r->id_count > 0) {

@@ -87,6 +87,13 @@ what_does_not_fit_is_named(void)
          "{\"cmd\":\"SEND\",\"ttl\":99999999999999999999,\"payload\":{\"message\":\"\"}"
          "}",
          "ttl"},
+        {"ttl that overflows in milliseconds",
+         "{\"cmd\":\"SEND\",\"ttl\":9223372036854775807,\"payload\":{\"message\":"
+         "\"\"}}",
+         "ttl"},
+        {"purge what is older than time",
+         "{\"cmd\":\"PURGE\",\"older_than\":9223372036854776}", "older_than"},
+        {"through nothing", "{\"cmd\":\"ACK\",\"through\":0}", "through"},
         {"wait is text",
          "{\"cmd\":\"SEND\",\"wait\":\"no\",\"payload\":{\"message\":\"\"}}", "wait"},
         {"limit 0", "{\"cmd\":\"CHECK\",\"limit\":0}", "limit"},

@@ -372,6 +372,9 @@ a_bare_ack_archives_only_what_was_handed_out(void)
     run_tasks(r);
     lcp_pump_replied(r->pump, 1, r->f.tag, true);
     run_tasks(r);
+    ask(r, "{\"cmd\":\"ACK\",\"ids\":[]}", false);
+    run_tasks(r);
+    CHECK_STR(r->f.reply, "{\"archived\":0}");
     ask(r, "{\"cmd\":\"ack\"}", false);
     run_tasks(r);
     CHECK_STR(r->f.reply, "{\"archived\":1}");
