@@ -162,6 +162,7 @@ measure_reads(struct lcp_store *s)
     struct lcp_query pending = {.state_max = LCP_IN_HANDED, .limit = 100};
     struct lcp_query sent = {
         .dir = LCP_OUT, .state_max = 99, .limit = 100, .newest_first = true};
+    struct lcp_query unsent = {.dir = LCP_OUT, .limit = 100, .newest_first = true};
     uint64_t value = 0, rows = 0;
     double at;
     bool more;
@@ -186,6 +187,7 @@ measure_reads(struct lcp_store *s)
     MEASURE("pending mail, page of 100", 100,
             s->ops->each(s, &pending, count_row, &rows));
     MEASURE("sent, newest 100", 100, s->ops->each(s, &sent, count_row, &rows));
+    MEASURE("queued, newest 100", 100, s->ops->each(s, &unsent, count_row, &rows));
     MEASURE("newest 100 changes", 100,
             s->ops->each_changed(s, s->ops->changed(s) - 100, 100, count_row, &rows));
     MEASURE("resolve a beginning", 1000,

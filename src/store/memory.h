@@ -87,7 +87,8 @@ struct lcp_memory_store {
     struct lcp_store base;
     struct lcp_memory_disk *disk;
     bool is_read_only;
-    size_t opened_at; /* messages there were when it was opened: for LCP_BUG_DEDUP_LOST */
+    size_t
+        opened_at; /* messages there were when it was opened: for LCP_BUG_DEDUP_LOST */
 };
 
 static inline struct lcp_memory_store *

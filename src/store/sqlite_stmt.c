@@ -30,8 +30,9 @@
                                               " ORDER BY number " order " LIMIT ?9"
 #define EACH_ALL "INDEXED BY message_dir WHERE dir = ?1"
 #define EACH_PENDING "INDEXED BY message_pending WHERE dir = 0 AND state < 20"
-#define EACH_UNSENT                                                         \
-    "WHERE number IN (SELECT number FROM message INDEXED BY message_queued" \
+#define EACH_UNSENT                                                       \
+    "NOT INDEXED WHERE number IN (SELECT number FROM message INDEXED BY " \
+    "message_queued"                                                      \
     " WHERE dir = 1 AND state = 0)"
 
 #define NAMED(index, dir)                                              \

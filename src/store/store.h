@@ -71,8 +71,11 @@ struct lcp_store_ops {
     void (*close)(struct lcp_store *s);
 
     /* Write transaction around one batch. commit makes it durable (synchronous=FULL) or
-     * returns an error after which nothing of the batch is in the record. rollback
-     * accepts any state. */
+     * returns an error after which nothing of the batch is in the record (LCP_ELOST:
+     * unknown). rollback accepts any state. Every write below belongs into a batch:
+     * LCP_EINVAL outside of one, LCP_EPERM on a read-only handle, and after a failure
+     * of the disk that failure again until the rollback. begin: LCP_EBUSY when another
+     * handle writes. Numbers of a batch that was rolled back are given again. */
     enum lcp_err (*begin)(struct lcp_store *s);
     enum lcp_err (*commit)(struct lcp_store *s);
     void (*rollback)(struct lcp_store *s);
@@ -97,13 +100,13 @@ struct lcp_store_ops {
                         uint64_t *number);
     /* Moves a message to a greater state; the same or a lesser one changes nothing and
      * is LCP_OK with *moved = false. LCP_ENOTFOUND without such a number in this
-     * direction. reason may be NULL. */
+     * direction. reason may be NULL, which is "". */
     enum lcp_err (*set_state)(struct lcp_store *s, enum lcp_direction dir,
                               uint64_t number, int state, const char *reason,
                               int64_t wall_ms, bool *moved);
     enum lcp_err (*set_transmitted)(struct lcp_store *s, uint64_t number);
-    /* Replaces payload, draft digest and key of a queued message that was never
-     * transmitted. */
+    /* Replaces payload and key of a queued message that was never transmitted (the
+     * draft and so its digest stay). LCP_ECONFLICT when it is past that. */
     enum lcp_err (*resign)(struct lcp_store *s, uint64_t number, struct lcp_span raw,
                            const struct lcp_key *key);
 
@@ -139,8 +142,9 @@ struct lcp_store_ops {
      * number. */
     enum lcp_err (*each_expired)(struct lcp_store *s, uint64_t life_ms, uint32_t limit,
                                  lcp_row_fn *fn, void *ctx);
-    /* Deletes the bodies of archived and of settled sent messages whose last change of
-     * state is before wall_ms, at most limit; ids stay known. */
+    /* Deletes the bodies of archived and consumed and of sent messages that are no
+     * longer queued, whose last change of state is before wall_ms, the oldest first, at
+     * most limit; ids stay known. */
     enum lcp_err (*purge)(struct lcp_store *s, int64_t before_wall_ms, uint32_t limit,
                           uint64_t *purged);
     /* The newest received ids, newest first: for seen_ids.json. */
@@ -149,7 +153,7 @@ struct lcp_store_ops {
     enum lcp_err (*add_seen_any)(struct lcp_store *s, const char *id);
 
     /* Pins: one key a peer name. how is "config", "first contact" or "trusted". get:
-     * ENOTFOUND. */
+     * ENOTFOUND. del: LCP_OK also when there is none. */
     enum lcp_err (*pin_get)(struct lcp_store *s, const char *peer, struct lcp_key *key,
                             char how[static 32], int64_t *wall_ms);
     enum lcp_err (*pin_put)(struct lcp_store *s, const char *peer,

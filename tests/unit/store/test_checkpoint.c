@@ -250,6 +250,34 @@ a_full_disk_at_a_checkpoint_passes(void)
     s->ops->close(s);
 }
 
+/* The first start makes the tables: whole, or the next start does it. */
+static void
+a_full_disk_at_the_first_start_leaves_no_half_made_record(void)
+{
+    unsigned failed = 0;
+
+    for (long good = 0; good < 60; good++) {
+        struct lcp_store *s = NULL;
+        enum lcp_err err;
+
+        fault_vfs_heal();
+        scratch_clear();
+        for (int kind = 0; kind < FAULT_KINDS; kind++)
+            fault_disk.write_code[kind] = SQLITE_FULL;
+        fault_disk.writes_left = good;
+        err = lcp_store_sqlite_open(scratch("lcp.db"), false, &s);
+        CHECK(err == LCP_OK || err == LCP_ENOSPACE);
+        failed += err != LCP_OK;
+        fault_vfs_heal();
+        if (s == NULL)
+            s = open_sqlite(false);
+        CHECK(s->ops->changed(s) == 0);
+        CHECK(add_one(s, "a", 100) == LCP_OK);
+        s->ops->close(s);
+    }
+    CHECK(failed > 20 && failed < 60); /* the last ones had room enough */
+}
+
 int
 main(void)
 {
@@ -266,6 +294,7 @@ main(void)
     a_full_disk_takes_nothing_and_service_resumes();
     a_batch_that_meets_the_full_disk_half_way_is_gone_whole();
     a_full_disk_at_a_checkpoint_passes();
+    a_full_disk_at_the_first_start_leaves_no_half_made_record();
     scratch_remove();
     return check_end("checkpoint");
 }
