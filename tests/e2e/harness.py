@@ -319,9 +319,15 @@ class Result:
         return "exit %s\nstdout %r\nstderr %r" % (self.code, self.out[:600], self.err[:600])
 
 
+def clean_environment():
+    """Ours without what would configure a node: the caller's own settings must not count."""
+    known = ("LCP_", "IPC_", "HEARTBEAT_", "PEER_", "MAX_", "RETRY_", "ACK_")
+    return {name: value for name, value in os.environ.items() if not name.startswith(known)}
+
+
 def run(argv, seconds=30, env=None, stdin=None, **more):
     """A command with a deadline; its text decoded as UTF-8."""
-    whole = dict(os.environ)
+    whole = clean_environment()
     whole.update(env or {})
     start = time.monotonic()
     process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -346,12 +352,9 @@ class Home:
         self.scratch, self.binary, self.name = scratch, binary, name
         self.address = address or free_address()
         self.path = folder or scratch.path(name)
-        self.env = {"LCP_HOME": self.path, "IPC_SOCKET": "", "NO_COLOR": "1",
-                    "HOME": scratch.root, "ASAN_OPTIONS": "detect_leaks=0"}
-        # A test's own settings; the empty IPC_SOCKET keeps tests off the shared /tmp/lcp.sock.
+        # HOME is no default home, so the daemon leaves /tmp/lcp.sock alone.
+        self.env = {"LCP_HOME": self.path, "HOME": scratch.root}
         self.env.update(env or {})
-        for key in [key for key, value in self.env.items() if value == ""]:
-            del self.env[key]
         self.process = None
         self.log = None
 
@@ -388,7 +391,7 @@ class Home:
 
     def start(self, seconds=20, prefix=(), env=None, args=(), wait=True):
         """Starts the daemon and waits until it answers STATUS. Returns the milliseconds."""
-        whole = dict(os.environ)
+        whole = clean_environment()
         whole.update(self.env)
         whole.update(env or {})
         self.log = open(os.path.join(self.scratch.root, self.name + ".log"), "ab")

@@ -780,7 +780,7 @@ def full_disks(scratch, binary, shim):
         return
     strike = scratch.path("strike")
     env = {"LD_PRELOAD": shim, "LCP_KILL_AT": "no-space:0", "LCP_KILL_LOG": strike,
-           "ASAN_OPTIONS": "detect_leaks=0:verify_asan_link_order=0"}
+           "ASAN_OPTIONS": "verify_asan_link_order=0"}
     full_disk(scratch, binary, "I", lambda home: None, lambda home: open(strike, "w").close(),
               lambda home: os.unlink(strike), env)
     # A sync that fails is another thing: what was promised is unknown, the process ends with 70.
@@ -848,7 +848,7 @@ def legacy_names(scratch, binary, one, two):
     got = legacy(one, "lcp_send", "to a dead peer")
     REPORT.check(got.code == 1 and '"ok": false' in got.out, "lcp_send not acknowledged: exit 1", got)
     REPORT.check(legacy(two, "lcp_send", "x").code == 1, "lcp_send without a daemon: exit 1")
-    env = dict(os.environ)
+    env = h.clean_environment()
     env.update(two.env)
     two.process = subprocess.Popen([os.path.join(folder, "lcp_node"), "--my-ip", two.address,
                                     "--peer-ip", one.address, "--port", "9528"],

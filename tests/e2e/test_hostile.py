@@ -642,6 +642,24 @@ def ipc_bad_requests(stage):
         else:
             REPORT.check(True, "IPC: %s gets an error" % label)
     REPORT.check("uptime" in stage.node.status(), "IPC: the node serves on after bad requests")
+    for number in (0, 1, 2 ** 31, 2 ** 32, 2 ** 53 + 1, 2 ** 62, 2 ** 63 - 1, 2 ** 63, 2 ** 64 - 1,
+                   2 ** 64, -1, -2 ** 63):
+        for request in ({"cmd": "PURGE", "older_than": number}, {"cmd": "CHECK", "after": number},
+                        {"cmd": "CHECK", "limit": number}, {"cmd": "SENT", "after": number},
+                        {"cmd": "SENT", "limit": number}, {"cmd": "READ", "id": number},
+                        {"cmd": "CANCEL", "id": number}, {"cmd": "SHOWN", "numbers": [number]},
+                        {"cmd": "ACK", "ids": [number]}, {"cmd": "ACK", "through": -abs(number)},
+                        {"cmd": "SEND", "ttl": number, "to": "nobody", "wait": False,
+                         "payload": {"type": "chat", "message": "x"}},
+                        {"cmd": "SEND", "ttl": number, "wait": False,
+                         "payload": {"type": "chat", "message": "brief"}}):
+            with h.ipc_connect(stage.node.socket) as stream:
+                stream.sendall(json.dumps(dict(request, v=1)).encode() + b"\n")
+                kind, reply = read_reply(stream)
+            if kind != "reply":
+                REPORT.check(False, "IPC: extreme number answered: %r" % request, (kind, reply))
+    REPORT.check(stage.node.alive() and "uptime" in stage.node.status(),
+                 "IPC: extreme numbers are answered", stage.node.log_tail())
 
 
 def ipc_half_closed(stage):

@@ -253,7 +253,7 @@ def main():
         house = House(scratch, binary, os.path.abspath(shim))
         if slow:
             for node in house.nodes:
-                node.env["ASAN_OPTIONS"] += ":verify_asan_link_order=0"
+                node.env["ASAN_OPTIONS"] = "verify_asan_link_order=0"
         one, other = house.nodes
         callers = [Caller(house, node, to.name, number) for node, to in ((one, other), (other, one))
                    for number in range(3)]

@@ -98,7 +98,10 @@ class Legacy:
         return self.ask("X-DROP", drop=what)
 
     def inbox(self):
-        return self.ask("CHECK")["messages"]
+        """A CHECK that meets a file half written gets an error: it writes them in place."""
+        reply = h.wait_until(lambda: (lambda got: got if "messages" in got else None)(
+            self.ask("CHECK")), 5)
+        return reply["messages"]
 
     def find(self, text, seconds=3):
         """It acknowledges first and stores then, so what was acknowledged may come later."""
