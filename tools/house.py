@@ -31,7 +31,7 @@ ROOMS = {
     "mcp": {"ipc", "base"},
 }
 # Single files that may know more, or less.
-MAY_ALSO = {"cli/cmd_node.c": {"uv"}}
+MAY_ALSO = {"cli/cmd_node.c": {"uv"}, "cli/legacy.c": {"uv"}}  # lcp node and lcp_node
 PURE = {"core": {"base/os.h"}}  # the machine: time, files and chance come from outside
 
 FOREIGN = [

@@ -79,7 +79,11 @@ struct lcp_span {
 static inline struct lcp_span
 lcp_span(const void *data, size_t len)
 {
-    return (struct lcp_span){.data = data, .len = len};
+    struct lcp_span span;
+
+    span.data = (const uint8_t *)data; /* the cast is for C++ */
+    span.len = len;
+    return span;
 }
 
 static inline struct lcp_span
