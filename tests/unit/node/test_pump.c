@@ -208,6 +208,14 @@ ask(struct rig *r, const char *text, bool is_ours)
     lcp_pump_request(r->pump, 1, lcp_span_str(text), is_ours);
 }
 
+static bool
+status_says(struct rig *r, const char *text)
+{
+    ask(r, "{\"cmd\":\"STATUS\"}", true);
+    run_tasks(r);
+    return strstr(r->f.reply, text) != NULL;
+}
+
 static struct lcp_msg_scratch scratch;
 
 static void
@@ -254,6 +262,31 @@ nothing_is_acknowledged_before_it_is_stored(void)
     CHECK(strstr(r->f.reply, "{\"count\":1,\"messages\":[{\"id\":\"" ID_A "\"") ==
           r->f.reply);
     CHECK(strstr(r->f.reply, "\"next\":null,\"_source\":\"daemon\"}\n") != NULL);
+    free_rig(r);
+}
+
+static void
+what_was_imported_is_known_whatever_its_content(void)
+{
+    struct rig *r = new_rig(true);
+    struct lcp_row row = {.dir = LCP_IN,
+                          .state = LCP_IN_STORED,
+                          .peer = "bob",
+                          .key = r->bob.key,
+                          .id = ID_A,
+                          .type = "chat",
+                          .reply_to = "",
+                          .reason = "",
+                          .raw = lcp_span("{}", 2)};
+    uint64_t number;
+
+    REQUIRE(r->writer->ops->begin(r->writer) == LCP_OK);
+    REQUIRE(r->writer->ops->add(r->writer, &row, &number) == LCP_OK);
+    REQUIRE(r->writer->ops->commit(r->writer) == LCP_OK);
+    from_bob(r, &r->bob, ID_A, "chat", NULL, "hello");
+    run_tasks(r);
+    CHECK(r->f.sent_count == 1 && is_ack(r, 0));
+    CHECK(status_says(r, "\"duplicate\":1"));
     free_rig(r);
 }
 
@@ -542,6 +575,7 @@ int
 main(void)
 {
     nothing_is_acknowledged_before_it_is_stored();
+    what_was_imported_is_known_whatever_its_content();
     a_full_disk_is_no_ack_and_passes();
     a_lost_fsync_says_nothing_more();
     a_send_is_answered_when_durable();
