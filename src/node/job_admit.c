@@ -94,16 +94,6 @@ content_is_known(const struct lcp_row *known)
     return known->number != 0 && memcmp(known->digest, unknown, sizeof unknown) != 0;
 }
 
-/* Not of what was imported: an id seen from anyone, or a file of another node's, whose
- * digest is left zero. */
-static bool
-is_content_known(const struct lcp_row *known)
-{
-    static const uint8_t none[LCP_DIGEST_BYTES];
-
-    return known->number != 0 && memcmp(known->digest, none, sizeof none) != 0;
-}
-
 /* Same content is answered again, and only that may skip Ed25519; anything else must be
  * verified before it is worth a word. */
 static enum lcp_err
