@@ -62,6 +62,7 @@ lcp_home_find(struct lcp_home *home, const struct lcp_daemon_options *options,
 static int
 check_folder(const struct lcp_home *home, char *fault)
 {
+    char path[LCP_PATH_MAX];
     struct stat st;
 
     if (stat(home->path, &st) != 0)
@@ -73,6 +74,11 @@ check_folder(const struct lcp_home *home, char *fault)
     if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
         return fail(fault, "others can write to the home %s; run: chmod 700 %s",
                     home->path, home->path);
+    /* Before the lock: a folder that is no home gets no file of ours. */
+    if (lcp_path_join(path, sizeof(path), home->path, "lcp.conf") != LCP_OK ||
+        !lcp_os_exists(path))
+        return fail(fault, "%s has no lcp.conf; make a home: lcp init --name NAME",
+                    home->path);
     return 0;
 }
 
