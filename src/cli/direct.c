@@ -243,7 +243,7 @@ lcp_direct_read(struct lcp_cli *cli, const char *id, bool thread, char **reply)
                         "lcp check lists what there is", "there is no message %s", id);
     case LCP_EAMBIGUOUS:
         return lcp_fail(cli, LCP_EXIT_ERROR, "ambiguous",
-                        "give more of the id, or the number",
+                        "give the number with its mark (\"#41\"), or more of the id",
                         "%s fits several messages", id);
     case LCP_EINVAL:
     case LCP_EFORMAT:

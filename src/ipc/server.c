@@ -110,7 +110,8 @@ static const struct member {
      TEXT_FIELD(fingerprint), UNASKED, 0, "fingerprint must be 32 hex digits"},
 };
 
-/* Text of a string or, where that is allowed, of an integer. "" is a value like any. */
+/* Text of a string or, where that is allowed, of an integer: "#41", so that it is taken
+ * for no id. "" is a value like any. */
 static bool
 take_text(const struct lcp_json *doc, uint32_t at, bool or_int, char *out, size_t size)
 {
@@ -119,10 +120,11 @@ take_text(const struct lcp_json *doc, uint32_t at, bool or_int, char *out, size_
     if (or_int && lcp_json_is(doc, at, LCP_JSON_INT)) {
         struct lcp_span raw = lcp_json_raw(doc, at);
 
-        if (raw.len >= size)
+        if (raw.len + 1 >= size)
             return false;
-        memcpy(out, raw.data, raw.len);
-        out[raw.len] = '\0';
+        out[0] = '#';
+        memcpy(out + 1, raw.data, raw.len);
+        out[raw.len + 1] = '\0';
         return true;
     }
     if (!lcp_json_is(doc, at, LCP_JSON_STRING) ||

@@ -72,7 +72,7 @@ static const struct {
     {LCP_ENOTFOUND, "not-found", "there is no message %s",
      "lcp check and lcp sent list what there is"},
     {LCP_EAMBIGUOUS, "ambiguous", "%s fits several messages",
-     "give more of the id, or the number"},
+     "give the number with its mark (\"#41\"), or more of the id"},
     {LCP_EINVAL, "bad-request", "%s is no number, id or prefix of an id",
      "a number like 41, or at least 4 characters of an id"},
     {LCP_ECONFLICT, "conflict", "the id %s was used for another message",
@@ -216,10 +216,11 @@ write_text_or_null(struct lcp_writer *w, const char *key, const char *text)
 
 static void
 write_peer(struct lcp_writer *w, const struct lcp_core_peer_view *view,
-           const struct lcp_read_peer *known)
+           const struct lcp_read_peer *known, const struct lcp_key *offered)
 {
     char address[LCP_ENDPOINT_TEXT_MAX + 1],
-        fingerprint[LCP_FINGERPRINT_CHARS + 1] = "";
+        fingerprint[LCP_FINGERPRINT_CHARS + 1] = "",
+        refused[LCP_FINGERPRINT_CHARS + 1] = "";
 
     lcp_endpoint_print(&view->endpoint, address);
     if (view->has_key) {
@@ -227,6 +228,8 @@ write_peer(struct lcp_writer *w, const struct lcp_core_peer_view *view,
 
         memcpy(key.bytes, view->key, sizeof key.bytes);
         lcp_fingerprint(&key, fingerprint);
+        if (lcp_key_is_set(offered) && !lcp_key_eq(offered, &key))
+            lcp_fingerprint(offered, refused);
     }
     lcp_write_object(w);
     lcp_write_member_string(w, "name", view->name);
@@ -239,6 +242,7 @@ write_peer(struct lcp_writer *w, const struct lcp_core_peer_view *view,
     lcp_write_member_int(w, "inflight", view->inflight);
     write_text_or_null(w, "fingerprint", fingerprint);
     write_text_or_null(w, "pinned", known != NULL ? known->how : NULL);
+    write_text_or_null(w, "refused", refused);
     lcp_write_member_bool(w, "clear", !lcp_endpoint_is_private_path(&view->endpoint));
     lcp_write_member_int(w, "received", (int64_t)view->received);
     lcp_write_member_int(w, "rejected", (int64_t)view->rejected);
@@ -264,7 +268,8 @@ write_peers(struct lcp_writer *w, const struct overview *o)
         struct lcp_core_peer_view view;
 
         if (lcp_core_peer_view(o->p->core, lcp_pump_now(o->p), i, &view))
-            write_peer(w, &view, find_known(o->read, view.name));
+            write_peer(w, &view, find_known(o->read, view.name),
+                       &o->p->peers[i].offered);
     }
     lcp_write_array_end(w);
 }

@@ -29,25 +29,26 @@ refuse_memory(struct lcp_pump *p, const struct ask *a)
     lcp_pump_reply_err(p, a->client, a->is_ours, LCP_ENOMEM, "");
 }
 
-/* How many peers there are, and one of them. */
+/* How many peers there are, and the first of them. */
 static uint32_t
-count_peers(struct lcp_pump *p, uint32_t *one)
+count_peers(struct lcp_pump *p, uint32_t *first)
 {
     uint32_t count = 0;
 
-    *one = LCP_NO_PEER;
+    *first = LCP_NO_PEER;
     for (uint32_t i = 0; i < p->peers_max; i++) {
         struct lcp_core_peer_view view;
 
         if (lcp_core_peer_view(p->core, lcp_pump_now(p), i, &view)) {
-            *one = i;
-            count++;
+            if (count++ == 0)
+                *first = i;
         }
     }
     return count;
 }
 
-/* The peer a request names, or the only one there is. LCP_NO_PEER: refused already. */
+/* The peer a request names, or the only one there is; a legacy client, which cannot
+ * name any, means the first. LCP_NO_PEER: refused already. */
 static uint32_t
 find_peer(struct lcp_pump *p, const struct ask *a, const char *name)
 {
@@ -64,7 +65,7 @@ find_peer(struct lcp_pump *p, const struct ask *a, const char *name)
         return found;
     }
     count = count_peers(p, &found);
-    if (count == 1)
+    if (count == 1 || (count > 1 && !a->is_ours))
         return found;
     if (count == 0)
         refuse(p, a, "no-peer", "no peer is configured",
@@ -235,9 +236,10 @@ do_shown(struct lcp_pump *p, const struct ask *a)
         return;
     }
     for (uint32_t i = 0; i < r->id_count; i++) {
+        const char *text = r->ids[i] + (r->ids[i][0] == '#');
         uint64_t number;
 
-        if (lcp_uint_parse(lcp_span_str(r->ids[i]), 1, INT64_MAX, &number) == LCP_OK)
+        if (lcp_uint_parse(lcp_span_str(text), 1, INT64_MAX, &number) == LCP_OK)
             job->numbers[job->number_count++] = number;
     }
     lcp_pump_enqueue(p, job);

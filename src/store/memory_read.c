@@ -282,21 +282,24 @@ lcp_memory_resolve(struct lcp_store *s, struct lcp_span text, unsigned dirs,
 {
     const struct lcp_memory_store *m = lcp_memory(s);
     struct lcp_row_name name;
+    bool is_there, is_meant; /* the number */
     uint64_t at = 0;
-    unsigned count;
+    unsigned count = 0;
 
     lcp_row_name(text, &name);
-    if (name.number != 0 && name.number <= m->disk->count &&
-        (dirs & (1u << m->disk->slots[name.number - 1].dir)) != 0 &&
-        lcp_memory_see(m, (size_t)name.number - 1) != NULL) {
-        *number = name.number;
-        return LCP_OK;
-    }
-    if (name.id[0] == '\0')
-        return LCP_ENOTFOUND;
-    count = count_named(m, &name, false, dirs, &at);
-    if (count == 0 && name.may_be_prefix)
+    is_there = name.number != 0 && name.number <= m->disk->count &&
+               lcp_memory_see(m, (size_t)name.number - 1) != NULL;
+    is_meant = is_there && (dirs & (1u << m->disk->slots[name.number - 1].dir)) != 0;
+    if (name.id[0] != '\0')
+        count = count_named(m, &name, name.is_uuid_start && !is_there, dirs, &at);
+    if (is_there && count == 0 && is_meant) {
+        at = name.number;
+        count = 1;
+    } else if (is_there && count == 1 && at != name.number) {
+        count = 2;
+    } else if (!is_there && count == 0 && name.may_be_prefix) {
         count = count_named(m, &name, true, dirs, &at);
+    }
     if (count == 1)
         *number = at;
     return count == 0 ? LCP_ENOTFOUND : count == 1 ? LCP_OK : LCP_EAMBIGUOUS;

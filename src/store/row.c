@@ -131,6 +131,8 @@ lcp_row_name(struct lcp_span text, struct lcp_row_name *out)
         return;
     memcpy(out->id, text.data, text.len);
     out->may_be_prefix = text.len >= LCP_PREFIX_MIN;
+    out->is_uuid_start = out->may_be_prefix && text.len < LCP_UUID_CHARS &&
+                         strspn(out->id, "0123456789abcdefABCDEF-") == text.len;
 }
 
 void

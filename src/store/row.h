@@ -42,11 +42,14 @@ bool lcp_row_file_is_ours(const char *name);
 bool lcp_row_may_purge(enum lcp_direction dir, int state);
 
 /* How resolve reads its text: a number, when it can be one ("41", "#41"), and an id or
- * its beginning. */
+ * its beginning. Ids are a peer's choice: one that is another message's number ("41"),
+ * or that a person would take for the beginning of a UUID ("a1b2c3d4"), must not shadow
+ * that message. */
 struct lcp_row_name {
     uint64_t number;         /* 0: cannot be one */
     char id[LCP_ID_MAX + 1]; /* "": cannot be one */
     bool may_be_prefix;
+    bool is_uuid_start; /* whole or not, it is a prefix like any: no exact match wins */
 };
 void lcp_row_name(struct lcp_span text, struct lcp_row_name *out);
 

@@ -197,27 +197,31 @@ lcp_sqlite_resolve(struct lcp_store *s, struct lcp_span text, unsigned dirs,
 {
     struct lcp_sqlite *q = lcp_sqlite(s);
     struct lcp_row_name name;
-    enum lcp_err err = LCP_OK;
+    bool is_there = false, is_meant = false; /* the number */
+    uint64_t at = 0;
+    enum lcp_err err;
 
     lcp_row_name(text, &name);
-    for (int dir = LCP_IN; name.number != 0 && dir <= LCP_OUT; dir++) {
-        bool is_there = false;
-
-        if ((dirs & (1u << dir)) == 0)
-            continue;
+    for (int dir = LCP_IN; name.number != 0 && dir <= LCP_OUT && !is_there; dir++) {
         err = has_number(q, name.number, (enum lcp_direction)dir, &is_there);
+        is_meant = is_there && (dirs & (1u << dir)) != 0;
         if (err != LCP_OK)
             return err;
-        if (is_there) {
-            *number = name.number;
-            return LCP_OK;
-        }
     }
-    if (name.id[0] == '\0')
-        return LCP_ENOTFOUND;
-    err = resolve_id(q, &name, false, dirs, number);
-    if (err == LCP_ENOTFOUND && name.may_be_prefix)
-        err = resolve_id(q, &name, true, dirs, number);
+    if (name.id[0] != '\0')
+        err = resolve_id(q, &name, name.is_uuid_start && !is_there, dirs, &at);
+    else
+        err = LCP_ENOTFOUND;
+    if (is_there && err == LCP_ENOTFOUND && is_meant) {
+        at = name.number;
+        err = LCP_OK;
+    } else if (is_there && err == LCP_OK && at != name.number) {
+        err = LCP_EAMBIGUOUS;
+    } else if (!is_there && err == LCP_ENOTFOUND && name.may_be_prefix) {
+        err = resolve_id(q, &name, true, dirs, &at);
+    }
+    if (err == LCP_OK)
+        *number = at;
     return err;
 }
 

@@ -130,7 +130,7 @@ send_takes_members_beside_and_inside(void)
               "\"id\":\"1b2c\"}"));
     CHECK(got.message.len == 5 && memcmp(got.message.data, "h\0\xe4\xbd\xa0", 5) == 0);
     CHECK_STR(got.type, "task");
-    CHECK_STR(got.reply_to, "41");
+    CHECK_STR(got.reply_to, "#41");
     CHECK_STR(got.to, "bob");
     CHECK_STR(got.id, "1b2c");
     CHECK(got.has_ttl && got.ttl_s == 60);
@@ -161,7 +161,7 @@ lists_of_ids(void)
 
     CHECK(parse("{\"cmd\":\"ack\",\"ids\":[41,\"42\",\"#43\",\"1b2c3d4e\"]}"));
     REQUIRE(got.id_count == 4);
-    CHECK_STR(ids[0], "41");
+    CHECK_STR(ids[0], "#41"); /* no id, whatever a peer chose */
     CHECK_STR(ids[1], "42");
     CHECK_STR(ids[2], "#43");
     CHECK_STR(ids[3], "1b2c3d4e");
@@ -193,7 +193,7 @@ an_id_has_at_most_its_room(void)
         memset(digits, '1', sizeof(digits));
         snprintf(text, sizeof(text), "{\"cmd\":\"READ\",\"id\":\"%.*s\"}", len, digits);
         CHECK(parse(text) == (len == LCP_REQUEST_ID_TEXT));
-        snprintf(text, sizeof(text), "{\"cmd\":\"READ\",\"id\":%.*s}", len, digits);
+        snprintf(text, sizeof(text), "{\"cmd\":\"READ\",\"id\":%.*s}", len - 1, digits);
         CHECK(parse(text) == (len == LCP_REQUEST_ID_TEXT));
     }
 }
@@ -210,7 +210,7 @@ filters(void)
     CHECK_STR(got.type, "");
     CHECK(!got.has_limit && !got.has_after);
     CHECK(parse("{\"cmd\":\"SENT\",\"id\":41,\"state\":\"queued\",\"after\":3}"));
-    CHECK_STR(got.id, "41");
+    CHECK_STR(got.id, "#41");
     CHECK_STR(got.state, "queued");
     CHECK(parse("{\"cmd\":\"READ\",\"id\":\"#41\",\"thread\":true}") && got.thread);
     CHECK(parse("{\"cmd\":\"PEERS\",\"unknown\":true}") && got.unknown);

@@ -679,7 +679,8 @@ numbers_ids_and_unique_prefixes_resolve(void)
         {"empty", "", 3, LCP_ENOTFOUND, 0},
         {"whole id", "abcdef", 3, LCP_OK, 1},
         {"whole id, wrong direction", "abcdef", 2, LCP_ENOTFOUND, 0},
-        {"whole id that begins another", "abcd", 3, LCP_OK, 4},
+        {"whole id like a UUID's beginning", "abcd", 3, LCP_EAMBIGUOUS, 0},
+        {"whole id that begins another", "task-1", 3, LCP_OK, 12},
         {"prefix", "abcde", 3, LCP_OK, 1},
         {"prefix too short", "abc", 3, LCP_ENOTFOUND, 0},
         {"short but whole", "xy", 3, LCP_OK, 5},
@@ -690,7 +691,11 @@ numbers_ids_and_unique_prefixes_resolve(void)
         {"digits that are an id", "7777", 3, LCP_OK, 8},
         {"digits that begin an id", "8888", 3, LCP_OK, 9},
         {"marked digits are no id", "#7777", 3, LCP_ENOTFOUND, 0},
-        {"a number wins over an id", "3", 3, LCP_OK, 3},
+        {"a number that is another's id", "3", 3, LCP_EAMBIGUOUS, 0},
+        {"a number that is another's id, there", "3", 2, LCP_EAMBIGUOUS, 0},
+        {"a number out that is an id in", "10", 1, LCP_EAMBIGUOUS, 0},
+        {"a marked number is no id", "#3", 3, LCP_OK, 3},
+        {"its own number", "14", 3, LCP_OK, 14},
         {"no id", "a/b c", 3, LCP_ENOTFOUND, 0},
         {"no pattern", "abc%", 3, LCP_ENOTFOUND, 0},
         {"purged", "purged-one", 3, LCP_OK, 11},
@@ -710,6 +715,10 @@ numbers_ids_and_unique_prefixes_resolve(void)
     add(s, incoming("8888-9999", 1));
     add(s, outgoing("3", "bob"));
     add(s, incoming("purged-one", 1));
+    add(s, incoming("task-1", 1));
+    add(s, incoming("task-12", 1));
+    add(s, incoming("14", 1));
+    add(s, incoming("10", 1));
     move_to(s, LCP_IN, 11, LCP_IN_ARCHIVED, 1);
     CHECK(s->ops->purge(s, 2, 1, &purged) == LCP_OK && purged == 1);
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
