@@ -69,7 +69,10 @@ take_option(const struct lcp_command *command, int argc, char **argv, int *i,
     } else {
         option = find(common_options, COMMON_COUNT, text);
         if (option == NULL) {
-            say(fault, "there is no option ", argv[*i], " here");
+            say(fault, "there is no option ", argv[*i],
+                command->words_max > 0
+                    ? " here; a word that begins with '-' goes behind --"
+                    : " here");
             return LCP_EINVAL;
         }
         value = common_slot(option, args, &scratch);
@@ -123,12 +126,14 @@ lcp_args_parse(const struct lcp_command *command, int argc, char **argv,
     if (err != LCP_OK || args->help)
         return err;
     if (args->word_count < command->words_min) {
-        say(fault, "something is missing: ", command->words, "");
+        snprintf(fault, LCP_ARGS_FAULT_MAX, "something is missing: %s",
+                 command->usage != NULL ? command->usage : command->words);
         return LCP_EINVAL;
     }
     if (args->word_count > command->words_max) {
         say(fault, "", args->words[command->words_max],
-            " is one word too many; quote text that has blanks");
+            command->words_max > 0 ? " is one word too many; quote text that has blanks"
+                                   : " is one word too many: here go only options");
         return LCP_EINVAL;
     }
     return LCP_OK;
@@ -146,7 +151,12 @@ lcp_args_get(const struct lcp_command *command, const struct lcp_args *args,
 void
 lcp_args_usage(const struct lcp_command *command, const char *name, FILE *out)
 {
-    fprintf(out, "usage: lcp %s", name);
+    /* The legacy names are programs of their own. */
+    fprintf(out, "usage: %s%s", strncmp(name, "lcp_", 4) == 0 ? "" : "lcp ", name);
+    if (command->usage != NULL) {
+        fprintf(out, " %s\n", command->usage);
+        return;
+    }
     for (size_t i = 0; i < LCP_OPTIONS_MAX && command->options[i].name != NULL; i++) {
         const struct lcp_option *option = &command->options[i];
 

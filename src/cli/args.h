@@ -27,6 +27,7 @@ struct lcp_command {
     const char *name, *alias; /* alias may be NULL */
     const char *summary;      /* a line of `lcp --help` */
     const char *words;        /* what stands in the usage line behind the options */
+    const char *usage;        /* the usage line where options and words do not say it */
     const char *about;        /* paragraph of --help, NULL: the summary is enough */
     const char *example;      /* lines, each ending with a newline */
     int words_min, words_max;
@@ -53,7 +54,7 @@ LCP_MUST_USE enum lcp_err lcp_args_parse(const struct lcp_command *command, int 
 const char *lcp_args_get(const struct lcp_command *command, const struct lcp_args *args,
                          const char *name);
 
-/* "lcp send [--to NAME] ... [MESSAGE or -]" */
+/* "usage: lcp send [--to NAME] ... [MESSAGE or -]" */
 void lcp_args_usage(const struct lcp_command *command, const char *name, FILE *out);
 void lcp_args_help(const struct lcp_command *command, const char *name, FILE *out);
 

@@ -71,12 +71,21 @@ lcp_ask_send(struct lcp_cli *cli, struct lcp_ask *ask, uint64_t timeout_ms,
 }
 
 bool
+lcp_ask_reply_quietly(struct lcp_cli *cli, struct lcp_ask *ask, uint64_t timeout_ms,
+                      struct lcp_span *reply)
+{
+    struct lcp_span error;
+
+    return call(cli, ask, timeout_ms, reply) == LCP_OK &&
+           !lcp_reply_member(*reply, "error", &error);
+}
+
+bool
 lcp_ask_quietly(struct lcp_cli *cli, struct lcp_ask *ask, uint64_t timeout_ms)
 {
-    struct lcp_span reply, error;
+    struct lcp_span reply;
 
-    return call(cli, ask, timeout_ms, &reply) == LCP_OK &&
-           !lcp_reply_member(reply, "error", &error);
+    return lcp_ask_reply_quietly(cli, ask, timeout_ms, &reply);
 }
 
 enum lcp_err

@@ -80,6 +80,9 @@ void lcp_ask_begin(struct lcp_ask *ask, const char *cmd);
  * ask. The reply is valid until the next question. */
 LCP_MUST_USE int lcp_ask_send(struct lcp_cli *cli, struct lcp_ask *ask,
                               uint64_t timeout_ms, struct lcp_span *reply);
+/* The same where a failure is not told; false: it failed. */
+bool lcp_ask_reply_quietly(struct lcp_cli *cli, struct lcp_ask *ask,
+                           uint64_t timeout_ms, struct lcp_span *reply);
 /* The same where nobody waits for the answer; false: it failed. */
 bool lcp_ask_quietly(struct lcp_cli *cli, struct lcp_ask *ask, uint64_t timeout_ms);
 void lcp_ask_free(struct lcp_ask *ask);

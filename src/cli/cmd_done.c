@@ -71,6 +71,7 @@ const struct lcp_command lcp_cmd_done = {
     .alias = "ack",
     .summary = "archives handled mail",
     .words = "[ID...]",
+    .usage = "ID... | --through N | --all",
     .about =
         "Archives handled mail: the messages named, all pending ones up to a number, "
         "or\nall. ack is another name of it.",

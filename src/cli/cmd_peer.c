@@ -3,6 +3,7 @@
  * lcp peer: the registry. It lives in lcp.conf; a running daemon takes up a change at
  * once, and a change that it refuses is undone.
  */
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "base/text.h"
@@ -46,8 +47,11 @@ fail_edit(struct lcp_cli *cli, enum lcp_err err, const char *fault)
                     err == LCP_EEXIST      ? "conflict"
                     : err == LCP_ENOTFOUND ? "unknown-peer"
                                            : "config",
-                    err == LCP_ENOTFOUND ? "lcp peer list shows them" : "", "%s",
-                    fault);
+                    err == LCP_ENOTFOUND ? "lcp peer list shows them"
+                    : err == LCP_EEXIST  ? "change it with lcp peer set, or lcp peer "
+                                           "remove it first"
+                                         : "",
+                    "%s", fault);
 }
 
 /* Tells the daemon. *is_running: it has taken the change up. Without one all is well
@@ -165,22 +169,53 @@ out:
     return code;
 }
 
+/* How many messages wait for this peer, as far as a running daemon says so. */
+static uint64_t
+count_queued(struct lcp_cli *cli, const char *name)
+{
+    struct lcp_span reply, peers, row;
+    struct lcp_ask ask;
+    char text[LCP_NAME_MAX + 1];
+    size_t at = 0;
+
+    if (lcp_cli_connect(cli) != LCP_OK)
+        return 0;
+    lcp_ask_begin(&ask, "PEERS");
+    if (!lcp_ask_reply_quietly(cli, &ask, LCP_QUICK_MS, &reply) ||
+        !lcp_reply_member(reply, "peers", &peers))
+        return 0;
+    while (lcp_reply_next(peers, &at, &row)) {
+        lcp_reply_text(row, "name", text, sizeof(text));
+        if (strcmp(text, name) == 0)
+            return lcp_reply_number(row, "queued");
+    }
+    return 0;
+}
+
 static int
 run_remove(struct lcp_cli *cli)
 {
     char fault[LCP_CONF_FAULT_MAX];
+    uint64_t queued = 0;
     struct undo undo;
     bool is_running;
     enum lcp_err err;
     int code = keep(cli, &undo);
 
     if (code == LCP_EXIT_DONE) {
+        queued = count_queued(cli, cli->args.words[1]);
         err = lcp_conf_peer_remove(cli->home, cli->args.words[1], fault);
         code = err == LCP_OK ? reload(cli, &undo, &is_running)
                              : fail_edit(cli, err, fault);
     }
     if (code == LCP_EXIT_DONE)
         code = report(cli, "removed", cli->args.words[1], is_running);
+    if (code == LCP_EXIT_DONE && queued > 0)
+        fprintf(
+            stderr,
+            "lcp: note: %" PRIu64 " queued for it stay so until it is added again, "
+            "their time is over, or you say lcp cancel; see lcp sent --state queued\n",
+            queued);
     free(undo.text);
     return code;
 }
@@ -233,6 +268,24 @@ run_trust(struct lcp_cli *cli)
     return code == LCP_EXIT_DONE ? report(cli, "trusted", name, is_running) : code;
 }
 
+/* `lcp peer add "$line"`: a pasted `lcp id` line that came as one word. */
+static void
+split_line(struct lcp_cli *cli, char *words[static 4], char *line)
+{
+    static const char blanks[] = " \t\r\n";
+
+    words[0] = cli->args.words[0];
+    cli->args.words = words;
+    cli->args.word_count = 1;
+    for (line += strspn(line, blanks); *line != '\0' && cli->args.word_count < 4;
+         line += strspn(line, blanks)) {
+        words[cli->args.word_count++] = line;
+        line += strcspn(line, blanks);
+        if (*line != '\0')
+            *line++ = '\0';
+    }
+}
+
 static const struct {
     const char *name, *words;
     int min, max;
@@ -248,8 +301,13 @@ static const struct {
 static int
 run(struct lcp_cli *cli)
 {
+    const char *verb = cli->args.word_count > 0 ? cli->args.words[0] : "";
+    char *pieces[4];
+
+    if (strcmp(verb, "add") == 0 && cli->args.word_count == 2)
+        split_line(cli, pieces, cli->args.words[1]);
     for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
-        if (strcmp(verbs[i].name, cli->args.words[0]) != 0)
+        if (strcmp(verbs[i].name, verb) != 0)
             continue;
         if (cli->args.word_count < verbs[i].min || cli->args.word_count > verbs[i].max)
             return lcp_fail_usage(cli, "peer %s takes: %s", verbs[i].name,
@@ -259,15 +317,15 @@ run(struct lcp_cli *cli)
             return lcp_fail_usage(cli, "--unknown goes with peer list");
         return verbs[i].run(cli);
     }
-    return lcp_fail_usage(cli, "there is no peer command of that name");
+    return lcp_fail_usage(cli, "peer takes one of add, list, remove, trust, set");
 }
 
 const struct lcp_command lcp_cmd_peer = {
     .name = "peer",
     .summary = "adds, lists, removes and trusts peers",
-    .words =
-        "add NAME ADDRESS [KEY] | list | remove NAME | trust NAME FINGERPRINT | set "
-        "NAME KEY=VALUE",
+    .words = "",
+    .usage = "add NAME ADDRESS [KEY] | list [--unknown] | remove NAME |\n"
+             "                trust NAME FINGERPRINT | set NAME KEY=VALUE",
     .about =
         "The registry of peers, kept in lcp.conf; a running daemon takes up a change "
         "at once.\nWithout KEY the first verified message pins the peer's key. trust "
@@ -276,7 +334,6 @@ const struct lcp_command lcp_cmd_peer = {
     .example = "  lcp peer add AgentB 100.64.0.2:9528 "
                "7YhJ0xH0gq2mAyhXr0V4kTzjk1rPpRrTqn3pQm1v0yA=\n"
                "  lcp peer list\n",
-    .words_min = 1,
     .words_max = 4,
     .run = run,
     .options = {{"unknown", NULL, "with list: addresses that wrote and are no peer's"}},

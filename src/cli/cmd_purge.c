@@ -38,6 +38,7 @@ const struct lcp_command lcp_cmd_purge = {
     .name = "purge",
     .summary = "deletes old mail that is done with",
     .words = "",
+    .usage = "--older-than D",
     .about =
         "Deletes the bodies of archived mail and of settled sent messages of at least "
         "this\nage. Ids stay known, so that nothing is ever accepted twice.",

@@ -8,7 +8,7 @@
 
 #include "base/text.h"
 
-enum { HOME_FLAG_MAX = LCP_PATH_MAX + 16 };
+enum { HOME_FLAG_MAX = 4 * LCP_PATH_MAX + 16 }; /* each byte a quote at worst */
 
 static void
 print_overview(const struct lcp_command *const *commands, size_t count, FILE *out)
@@ -16,8 +16,7 @@ print_overview(const struct lcp_command *const *commands, size_t count, FILE *ou
     fprintf(out, "usage: lcp COMMAND [--home DIR] [--json] ...\n\n");
     for (size_t i = 0; i < count; i++)
         fprintf(out, "  %-8s %s\n", commands[i]->name, commands[i]->summary);
-    fprintf(out,
-            "\n`lcp COMMAND --help` tells more, with an example; so does lcp(1).\n");
+    fprintf(out, "\n`lcp help COMMAND` tells more, with an example; so does lcp(1).\n");
 }
 
 static const struct lcp_command *
@@ -29,6 +28,38 @@ find_command(const struct lcp_command *const *commands, size_t count, const char
             return commands[i];
     }
     return NULL;
+}
+
+/* " --home DIR" as a shell takes it. */
+static void
+write_flag(const char *home, char flag[static HOME_FLAG_MAX])
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                "0123456789_@%+=:,./-";
+    size_t len = (size_t)snprintf(flag, HOME_FLAG_MAX, " --home ");
+
+    if (home[strspn(home, plain)] == '\0') {
+        snprintf(flag + len, HOME_FLAG_MAX - len, "%s", home);
+        return;
+    }
+    flag[len++] = '\'';
+    for (const char *c = home; *c != '\0'; c++)
+        len += (size_t)snprintf(flag + len, HOME_FLAG_MAX - len,
+                                *c == '\'' ? "'\\''" : "%c", *c);
+    snprintf(flag + len, HOME_FLAG_MAX - len, "'");
+}
+
+/* "~/x" comes through where no shell expands it: --home=~/x, a unit file, JSON. */
+static enum lcp_err
+expand_tilde(char home[static LCP_PATH_MAX])
+{
+    const char *user = getenv("HOME");
+    char rest[LCP_PATH_MAX];
+
+    if (strncmp(home, "~/", 2) != 0 || user == NULL || user[0] == '\0')
+        return LCP_OK;
+    memcpy(rest, home + 2, strlen(home + 2) + 1);
+    return lcp_path_join(home, LCP_PATH_MAX, user, rest);
 }
 
 /* The home of --home, LCP_HOME or the default, without slashes at its end. */
@@ -49,6 +80,8 @@ find_home(struct lcp_cli *cli, char flag[static HOME_FLAG_MAX])
     } else {
         err = lcp_os_default_home(cli->home, sizeof(cli->home));
     }
+    if (err == LCP_OK)
+        err = expand_tilde(cli->home);
     if (err != LCP_OK)
         return lcp_fail(cli, LCP_EXIT_ERROR, "config", "give one with --home DIR",
                         "cannot tell where the home is");
@@ -56,7 +89,7 @@ find_home(struct lcp_cli *cli, char flag[static HOME_FLAG_MAX])
     while (len > 1 && cli->home[len - 1] == '/')
         cli->home[--len] = '\0';
     if (cli->args.home != NULL) {
-        snprintf(flag, HOME_FLAG_MAX, " --home %s", cli->home);
+        write_flag(cli->home, flag);
         cli->home_flag = flag;
     }
     return LCP_EXIT_DONE;
@@ -120,12 +153,17 @@ lcp_cli_main(const struct lcp_command *const *commands, size_t count, int argc,
     cli.args = before;
     if (verb < argc && strcmp(argv[verb], "--version") == 0)
         argv[verb] += 2;
+    if (verb < argc && strcmp(argv[verb], "help") == 0) {
+        before.help = true;
+        verb++;
+    }
     if (verb >= argc && before.help) {
         print_overview(commands, count, stdout);
         return lcp_flush(&cli);
     }
     if (verb >= argc) {
-        (void)lcp_fail_usage(&cli, "say what to do; lcp --help lists the commands");
+        (void)lcp_fail(&cli, LCP_EXIT_USAGE, "usage", "", "say what to do:");
+        print_overview(commands, count, stderr);
         return LCP_EXIT_USAGE;
     }
     cli.name = argv[verb];

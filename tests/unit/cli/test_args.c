@@ -65,14 +65,20 @@ lines_are_sorted_into_options_and_words(void)
         {"-h|a|b|c", "to=- wait=yes home=- help:[a][b][c]"},
         {"", "something is missing: [MESSAGE]"},
         {"a|b|c", "c is one word too many; quote text that has blanks"},
-        {"--too|x", "there is no option --too here"},
-        {"--t|x", "there is no option --t here"},
+        {"--too|x",
+         "there is no option --too here; a word that begins with '-' goes behind --"},
+        {"--t|x",
+         "there is no option --t here; a word that begins with '-' goes behind --"},
         {"--to", "--to needs a value"},
         {"--no-wait=1|x", "--no-wait takes no value"},
         {"-x|a",
          "there is no option -x here; a word that begins with '-' goes behind --"},
-        {"--too|--json", "json there is no option --too here"},
-        {"--a\x1b[m", "there is no option --a\\x1b[m here"},
+        {"--too|--json",
+         "json there is no option --too here; a word that begins with '-' "
+         "goes behind --"},
+        {"--a\x1b[m",
+         "there is no option --a\\x1b[m here; a word that begins with '-' goes "
+         "behind --"},
     };
 
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
