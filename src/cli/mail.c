@@ -173,6 +173,8 @@ lcp_mail_text(const struct lcp_cli *cli, const struct lcp_mail *mail, bool cut,
 
     put_header(&t, mail);
     put_foreign(&t, lcp_span(body.data, len), true);
+    if (body.len == 0)
+        put(&t, "[no text]");
     *whole = len == body.len;
     if (!*whole)
         put(&t,

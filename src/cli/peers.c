@@ -85,6 +85,7 @@ write_row(struct lcp_writer *w, const struct lcp_conf_peer *peer,
     lcp_write_member_int(w, "inflight", 0);
     write_text_or_null(w, "fingerprint", fingerprint);
     write_text_or_null(w, "pinned", how);
+    write_text_or_null(w, "refused", "");
     lcp_write_member_bool(w, "clear", !lcp_endpoint_is_private_path(&peer->endpoint));
     lcp_write_member_int(w, "received", 0);
     lcp_write_member_int(w, "rejected", 0);

@@ -24,22 +24,24 @@ lcp_print_peer(struct lcp_span row)
 {
     char name[LCP_NAME_MAX + 1], address[LCP_ENDPOINT_TEXT_MAX + 1];
     char fingerprint[LCP_FINGERPRINT_CHARS + 1], pinned[32], span[LCP_AGO_MAX];
+    char refused[LCP_FINGERPRINT_CHARS + 1];
     uint64_t seen_ms, rtt_ms;
 
     lcp_reply_text(row, "name", name, sizeof(name));
     lcp_reply_text(row, "address", address, sizeof(address));
     lcp_reply_text(row, "fingerprint", fingerprint, sizeof(fingerprint));
     lcp_reply_text(row, "pinned", pinned, sizeof(pinned));
+    lcp_reply_text(row, "refused", refused, sizeof(refused));
     printf("%s at %s, %s", name, address,
-           lcp_reply_is_true(row, "online") ? "online" : "offline");
-    if (lcp_reply_is_true(row, "away"))
-        fputs(" (away)", stdout);
+           lcp_reply_is_true(row, "away")     ? "does not answer"
+           : lcp_reply_is_true(row, "online") ? "online"
+                                              : "offline");
     if (take_number(row, "last_seen_ms", &seen_ms)) {
         lcp_span_of_time(seen_ms / 1000, span);
         printf(", last seen %s ago", span);
     }
     if (take_number(row, "rtt_ms", &rtt_ms))
-        printf(", %" PRIu64 " ms away", rtt_ms);
+        printf(", round trip %" PRIu64 " ms", rtt_ms);
     printf(", %" PRIu64 " queued\n", lcp_reply_number(row, "queued"));
     if (fingerprint[0] == '\0')
         puts("    no key yet: the first verified message pins it");
@@ -47,6 +49,11 @@ lcp_print_peer(struct lcp_span row)
         printf("    key %s\n", fingerprint);
     else
         printf("    key %s (pinned: %s)\n", fingerprint, pinned);
+    if (refused[0] != '\0')
+        printf(
+            "    REFUSED: it signs with another key now; when its owner confirms it, "
+            "run:\n    lcp peer trust %s %s\n",
+            name, refused);
 }
 
 bool

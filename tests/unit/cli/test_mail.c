@@ -53,7 +53,7 @@ messages_are_escaped(void)
         {"odd members",
          "{\"type\":7,\"message\":[],\"replyTo\":{},\"_number\":5,\"_peer\":{\"name\":"
          "\"bob\"}}",
-         "#5 ? from bob, just now, reply to ?\n\n\n"},
+         "#5 ? from bob, just now, reply to ?\n[no text]\n\n"},
     };
 
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
