@@ -64,6 +64,19 @@ fail_io(struct lcp_cli *cli, const char *path)
                     lcp_os_last_error());
 }
 
+/* The key that is there already: is it the one taken over? */
+static bool
+is_key_of(const struct lcp_identity *identity, const uint8_t seed[LCP_SEED_BYTES])
+{
+    struct lcp_identity other;
+    bool is_same;
+
+    lcp_identity_from_seed(seed, &other);
+    is_same = lcp_key_eq(&identity->key, &other.key);
+    lcp_wipe(&other, sizeof(other));
+    return is_same;
+}
+
 /* Puts the key in place: the one taken over, one that is there from before, or a new
  * one. */
 static int
@@ -71,6 +84,7 @@ place_key(struct lcp_cli *cli, const uint8_t *taken, struct lcp_identity *identi
 {
     char folder[LCP_PATH_MAX], path[LCP_PATH_MAX];
     uint8_t seed[LCP_SEED_BYTES];
+    int code;
     enum lcp_err err = lcp_cli_path(cli, "keys", folder);
 
     if (err == LCP_OK)
@@ -85,12 +99,14 @@ place_key(struct lcp_cli *cli, const uint8_t *taken, struct lcp_identity *identi
         lcp_random(seed, sizeof(seed));
     err = lcp_os_create_file(path, lcp_span(seed, sizeof(seed)), 0600);
     lcp_wipe(seed, sizeof(seed));
-    if (err == LCP_EEXIST && taken != NULL)
-        return lcp_fail(cli, LCP_EXIT_ERROR, "conflict", "use another home: --home DIR",
-                        "there is a key at %s already", path);
     if (err != LCP_OK && err != LCP_EEXIST)
         return fail_io(cli, path);
-    return lcp_cli_identity(cli, identity);
+    code = lcp_cli_identity(cli, identity);
+    if (code == LCP_EXIT_DONE && taken != NULL && !is_key_of(identity, taken))
+        code = lcp_fail(cli, LCP_EXIT_ERROR, "conflict",
+                        "use another home: --home DIR; or move that key away",
+                        "there is another key at %s already", path);
+    return code;
 }
 
 static void
@@ -160,14 +176,19 @@ make_home(struct lcp_cli *cli, const char *name, const char *address,
           struct lcp_takeover *took, struct lcp_identity *identity)
 {
     char fault[LCP_CONF_FAULT_MAX];
+    const uint8_t *taken = took != NULL && took->has_key ? took->seed : NULL;
     enum lcp_err err = make_folders(cli->home);
-    int code;
+    int code = LCP_EXIT_DONE;
 
     if (err != LCP_OK)
         return fail_io(cli, cli->home);
-    code = place_key(cli, took != NULL && took->has_key ? took->seed : NULL, identity);
+    /* A new key comes after what may fail: it would bar the way to the right one. */
+    if (taken != NULL)
+        code = place_key(cli, taken, identity);
     if (code == LCP_EXIT_DONE && took != NULL)
         code = lcp_takeover_import(cli, took);
+    if (code == LCP_EXIT_DONE && taken == NULL)
+        code = place_key(cli, NULL, identity);
     if (code != LCP_EXIT_DONE)
         return code;
     err = lcp_conf_create(cli->home, name, address, fault);
@@ -184,7 +205,7 @@ run(struct lcp_cli *cli)
     const char *name = lcp_opt(cli, "name"), *from = lcp_opt(cli, "from");
     char address[LCP_ENDPOINT_TEXT_MAX + 1], conf[LCP_PATH_MAX];
     struct lcp_takeover took;
-    struct lcp_identity identity;
+    struct lcp_identity identity = {.key = {{0}}};
     int code;
 
     if (name == NULL)
@@ -218,6 +239,7 @@ const struct lcp_command lcp_cmd_init = {
     .name = "init",
     .summary = "makes a home: folder, key, lcp.conf",
     .words = "",
+    .usage = "--name N [--address IP[:PORT]] [--from DIR]",
     .about =
         "Makes a home: its folder, a new key, lcp.conf. Overwrites nothing, prints the "
         "next\nstep. Without an address it takes that of the tailnet interface. With a "

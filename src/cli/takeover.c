@@ -15,6 +15,22 @@ enum { MESSAGE_FILE_MAX = 1024 * 1024 };
 static const char *const key_names[] = {"keys/identity.pem", "identity.pem"};
 static const char *const inbox_names[] = {"data/inbox", "inbox", "data/inbox_archive",
                                           "inbox_archive"};
+static const char *const data_names[] = {
+    "data/inbox", "data/inbox_archive", "data/outbox", "data/seen_ids.json",
+    "inbox",      "inbox_archive",      "outbox",      "seen_ids.json"};
+
+static bool
+has_mail(const char *folder)
+{
+    char path[LCP_PATH_MAX];
+
+    for (size_t i = 0; i < sizeof(data_names) / sizeof(data_names[0]); i++) {
+        if (lcp_path_join(path, sizeof(path), folder, data_names[i]) == LCP_OK &&
+            lcp_os_exists(path))
+            return true;
+    }
+    return false;
+}
 
 static int
 read_key(struct lcp_cli *cli, struct lcp_takeover *took)
@@ -85,6 +101,7 @@ int
 lcp_takeover_look(struct lcp_cli *cli, const char *folder, struct lcp_takeover *took)
 {
     char path[LCP_PATH_MAX];
+    int code;
 
     *took = (struct lcp_takeover){.folder = folder};
     if (!lcp_os_is_folder(folder))
@@ -105,7 +122,13 @@ lcp_takeover_look(struct lcp_cli *cli, const char *folder, struct lcp_takeover *
     }
     if (took->peer[0] == '\0')
         memcpy(took->peer, "peer", sizeof("peer"));
-    return read_key(cli, took);
+    code = read_key(cli, took);
+    took->has_mail = has_mail(folder);
+    if (code == LCP_EXIT_DONE && !took->has_key && !took->has_mail)
+        code = lcp_fail(cli, LCP_EXIT_ERROR, "not-found",
+                        "name the folder that holds its keys/ and data/",
+                        "%s is not the folder of a Python node", folder);
+    return code;
 }
 
 static void
@@ -127,6 +150,8 @@ lcp_takeover_import(struct lcp_cli *cli, struct lcp_takeover *took)
     struct lcp_store *store = NULL;
     enum lcp_err err = lcp_cli_path(cli, "data", data);
 
+    if (!took->has_mail)
+        return LCP_EXIT_DONE;
     if (err == LCP_OK)
         err = lcp_path_join(path, sizeof(path), data, "lcp.db");
     if (err == LCP_OK)

@@ -10,7 +10,7 @@
 
 struct lcp_takeover {
     const char *folder;
-    bool has_key;
+    bool has_key, has_mail;
     uint8_t seed[LCP_SEED_BYTES]; /* wipe it */
     char peer[LCP_NAME_MAX + 1];  /* who wrote the mail that is there */
     struct lcp_import_report report;
