@@ -386,6 +386,8 @@ is_lasting(enum lcp_job_kind kind)
 void
 lcp_pump_finish(struct lcp_pump *p, struct lcp_job *job)
 {
+    if (job->kind == LCP_JOB_PIN || job->kind == LCP_JOB_UNPIN)
+        p->pins_open--; /* one that is tried again is queued again */
     if (lcp_err_is_storage(job->err) && is_lasting(job->kind) && job->client == 0 &&
         !p->is_stopping) {
         job->next = p->retry;

@@ -67,12 +67,28 @@ lcp_pump_job(struct lcp_pump *p, enum lcp_job_kind kind, uint32_t peer)
     return job;
 }
 
+static bool
+is_about_pins(const struct lcp_job *job)
+{
+    return job->kind == LCP_JOB_PIN || job->kind == LCP_JOB_UNPIN;
+}
+
+/* What is about pins goes in one lane, so that it happens in its order: a peer may be
+ * removed and come back under another key within one batch. */
 void
 lcp_pump_enqueue(struct lcp_pump *p, struct lcp_job *job)
 {
-    if (job != NULL)
-        lcp_lanes_put(&p->lanes, job->peer == LCP_NO_PEER ? p->peers_max : job->peer,
-                      job);
+    uint32_t lane = p->peers_max;
+
+    if (job == NULL)
+        return;
+    if (is_about_pins(job)) {
+        p->pins_queued++;
+        p->pins_open++;
+    } else if (job->peer != LCP_NO_PEER) {
+        lane = job->peer;
+    }
+    lcp_lanes_put(&p->lanes, lane, job);
 }
 
 void

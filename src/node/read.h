@@ -52,6 +52,7 @@ struct lcp_read {
     struct lcp_store_counts counts;
     struct lcp_read_peer *peers; /* malloc'ed; overview: names in, the rest out */
     uint32_t peer_count;
+    uint64_t pins_queued;  /* RELOAD: the pump's, when it began */
     struct lcp_conf *conf; /* RELOAD: what to apply; peers[] follow its order. Owned */
 };
 

@@ -44,6 +44,10 @@ lcp_reads_start(struct lcp_pump *p)
 
     if (p->read_running != NULL || read == NULL)
         return;
+    /* On a full disk pins stay open: then by what is known. */
+    if (read->verb == LCP_VERB_RELOAD && p->pins_open > 0 && p->degraded == NULL)
+        return;
+    read->pins_queued = p->pins_queued;
     p->read_head = read->next;
     if (p->read_head == NULL)
         p->read_tail = NULL;
@@ -117,6 +121,10 @@ apply_reload(struct lcp_pump *p, struct lcp_read *read)
     char fault[LCP_CONF_FAULT_MAX] = "";
     enum lcp_err err = read->err;
 
+    if (read->pins_queued != p->pins_queued && p->degraded == NULL) {
+        lcp_reads_add(p, read); /* a TRUST came between */
+        return;
+    }
     if (err == LCP_OK)
         err = lcp_pump_apply_peers(p, read->conf, read->peers, fault);
     if (err == LCP_OK)
@@ -245,7 +253,10 @@ lcp_mirror_done(struct lcp_pump *p)
                          p->data_path);
         p->mirror_fault = "the folders below data/ cannot be written";
         p->mirror_retry_ms = lcp_pump_now(p) + LCP_MIRROR_RETRY_MS;
-        p->seen_is_dirty |= mirror->seen;
+        if (mirror->seen) {
+            p->seen_is_dirty = true;
+            p->seen_after_ms = p->mirror_retry_ms; /* or nothing is due then */
+        }
     } else if (p->mirror_fault != NULL) {
         lcp_pump_log(p, LCP_LOG_INFO, "folders: written again");
         p->mirror_fault = NULL;

@@ -87,6 +87,9 @@ struct lcp_pump {
     uint64_t retry_at_ms;
     const char *degraded; /* why; NULL when all is well */
     uint64_t jobs_committed;
+    /* PIN and UNPIN jobs: ever queued, and not finished yet. A RELOAD must not decide
+     * by pins that are about to change. */
+    uint64_t pins_queued, pins_open;
 
     struct lcp_store *reader;
     struct lcp_json_node *read_nodes;
@@ -101,8 +104,8 @@ struct lcp_pump {
     const char *mirror_fault;
 
     struct lcp_flights flights;
-    /* Acknowledged, and the record does not say so yet: a REFILL may still find them queued.
-     * Numbers alone. */
+    /* Acknowledged, and the record does not say so yet: a REFILL may still find them
+     * queued. Numbers alone. */
     struct lcp_flights settling;
     uint64_t next_ephemeral;
     struct lcp_waiter *waiters;

@@ -137,6 +137,25 @@ run_tasks(struct rig *r)
     }
 }
 
+/* While the disk takes its time: what the other hands get done. */
+static void
+run_tasks_but_the_writer(struct rig *r)
+{
+    for (size_t i = 0; i < r->f.task_count;) {
+        struct lcp_task *task = r->f.tasks[i];
+
+        if (task->hand == LCP_HAND_WRITER) {
+            i++;
+            continue;
+        }
+        memmove(r->f.tasks + i, r->f.tasks + i + 1,
+                (--r->f.task_count - i) * sizeof r->f.tasks[0]);
+        task->run(task);
+        lcp_pump_done(r->pump, task);
+        i = 0;
+    }
+}
+
 static enum lcp_err
 open_pump(struct rig *r, char *fault)
 {
@@ -463,6 +482,74 @@ first_contact_pins_and_another_key_is_refused_loudly(void)
     free_rig(r);
 }
 
+/* Removed and added again under another key, faster than the record can follow. */
+static void
+a_peer_comes_back_at_once_with_another_key(void)
+{
+    struct rig *r = new_rig(true);
+    struct lcp_identity other;
+    uint8_t seed[LCP_SEED_BYTES] = {9};
+    char fault[LCP_CONF_FAULT_MAX], fingerprint[LCP_FINGERPRINT_CHARS + 1];
+
+    for (uint8_t round = 0; round < 4; round++) {
+        r->conf.peer_count = 0;
+        REQUIRE(lcp_pump_reload(r->pump, &r->conf, fault) == LCP_OK);
+        run_tasks_but_the_writer(r);
+        r->conf.peer_count = 1;
+        seed[1] = round;
+        lcp_identity_from_seed(seed, &other);
+        r->peer.key = other.key;
+        REQUIRE(lcp_pump_reload(r->pump, &r->conf, fault) == LCP_OK);
+        run_tasks_but_the_writer(r);
+    }
+    run_tasks(r);
+    CHECK(strstr(r->f.log, "not the key that is pinned") == NULL);
+    lcp_fingerprint(&other.key, fingerprint);
+    ask(r, "{\"cmd\":\"PEERS\"}", true);
+    run_tasks(r);
+    CHECK(strstr(r->f.reply, fingerprint) != NULL);
+    r->f.sent_count = 0;
+    from_bob(r, &other, ID_A, "chat", NULL, "one");
+    run_tasks(r);
+    CHECK(r->f.sent_count == 1 && is_ack(r, 0));
+    close_pump(r); /* the record says the same */
+    CHECK(open_pump(r, fault) == LCP_OK);
+    free_rig(r);
+}
+
+/* Its packet, sent again under another peer's address, is no new key of that one. */
+static void
+the_key_of_another_peer_cannot_be_trusted(void)
+{
+    struct rig *r = new_rig(true);
+    struct lcp_conf_peer peers[2] = {r->peer, r->peer};
+    char fault[LCP_CONF_FAULT_MAX], fingerprint[LCP_FINGERPRINT_CHARS + 1];
+    char request[160];
+    struct lcp_identity carol;
+    uint8_t seed[LCP_SEED_BYTES] = {9};
+
+    lcp_identity_from_seed(seed, &carol);
+    strcpy(peers[1].name, "carol");
+    peers[1].key = carol.key;
+    REQUIRE(lcp_endpoint_parse(lcp_span_str("127.0.0.4"), PORT, &peers[1].endpoint) ==
+            LCP_OK);
+    r->conf.peers = peers;
+    r->conf.peer_count = 2;
+    REQUIRE(lcp_pump_reload(r->pump, &r->conf, fault) == LCP_OK);
+    run_tasks(r);
+    from_bob(r, &carol, ID_A, "chat", NULL, "one");
+    run_tasks(r);
+    lcp_fingerprint(&carol.key, fingerprint);
+    CHECK(strstr(r->f.log, fingerprint) != NULL); /* addresses swapped, perhaps */
+    snprintf(request, sizeof request,
+             "{\"cmd\":\"TRUST\",\"name\":\"bob\",\"fingerprint\":\"%s\"}",
+             fingerprint);
+    ask(r, request, true);
+    run_tasks(r);
+    CHECK(strstr(r->f.reply, "\"conflict\"") != NULL);
+    free_rig(r);
+}
+
 static void
 an_unsigned_claim_of_another_key_raises_no_alarm(void)
 {
@@ -584,6 +671,8 @@ main(void)
     a_bare_ack_archives_only_what_was_handed_out();
     a_reply_that_did_not_leave_hands_out_nothing();
     first_contact_pins_and_another_key_is_refused_loudly();
+    a_peer_comes_back_at_once_with_another_key();
+    the_key_of_another_peer_cannot_be_trusted();
     an_unsigned_claim_of_another_key_raises_no_alarm();
     a_ping_is_answered_once_and_kept_from_the_inbox();
     a_configured_key_that_contradicts_a_pin_is_an_error();
