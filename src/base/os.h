@@ -75,12 +75,13 @@ const char *lcp_os_last_error(void);
 LCP_MUST_USE enum lcp_err lcp_os_check_peer(int fd);
 
 /* Detaches from the terminal; the child goes on with 0, the parent gets the child's pid
- * after the child called lcp_os_detached(true), LCP_EIO when it failed before. Before
- * any thread is started. Standard output and error stay those of the starter until
- * lcp_os_detached(), so that a person sees why a start failed; then they are the log. A
- * lock taken before would name the starter. */
+ * after the child called lcp_os_detached(0), LCP_EIO when it failed before: then *pid
+ * is the exit code it reported, 0 if it had no time to. Before any thread is started.
+ * Standard output and error stay those of the starter until lcp_os_detached(), so that
+ * a person sees why a start failed; then they are the log. A lock taken before would
+ * name the starter. */
 LCP_MUST_USE enum lcp_err lcp_os_detach(const char *log_path, long *pid);
-void lcp_os_detached(bool ok);
+void lcp_os_detached(int exit_code);
 /* If standard error is a plain file (a detached daemon's log) of max_bytes or more:
  * renames it to
  * "<log_path>.1", replacing that, and goes on in a new one. Else does nothing. Cheap:

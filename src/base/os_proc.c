@@ -23,7 +23,7 @@ enum { PID_TEXT_BYTES = 32 };
 
 /* What the background process tells the one that waits in the foreground. */
 struct report {
-    long pid, ok; /* no padding that would leave with it */
+    long pid, exit_code; /* no padding that would leave with it */
 };
 
 /* Between lcp_os_detach() and lcp_os_detached(): a process detaches once. */
@@ -114,10 +114,10 @@ await_report(int fd, pid_t middle, long *pid)
         got = read(fd, &report, sizeof(report));
     } while (got < 0 && errno == EINTR);
     close(fd);
-    if (got != (ssize_t)sizeof(report) || !report.ok)
-        return LCP_EIO;
-    *pid = report.pid;
-    return LCP_OK;
+    if (got != (ssize_t)sizeof(report))
+        report.pid = report.exit_code = 0;
+    *pid = report.exit_code != 0 ? report.exit_code : report.pid;
+    return report.pid != 0 && report.exit_code == 0 ? LCP_OK : LCP_EIO;
 }
 
 /* In the first child: a session of its own, and a second child that does not lead it,
@@ -189,9 +189,9 @@ fail:
 }
 
 void
-lcp_os_detached(bool ok)
+lcp_os_detached(int exit_code)
 {
-    struct report report = {.pid = (long)getpid(), .ok = ok};
+    struct report report = {.pid = (long)getpid(), .exit_code = exit_code};
 
     if (report_fd < 0)
         return;
@@ -199,7 +199,7 @@ lcp_os_detached(bool ok)
     /* Only now: an error on the way was still told to the person who started us. And
      * before the report: whoever reads our output to its end must see that end. */
     if (dup2(log_fd, STDOUT_FILENO) < 0 || dup2(log_fd, STDERR_FILENO) < 0)
-        report.ok = false;
+        report.exit_code = 1;
     if (log_fd > STDERR_FILENO)
         close(log_fd);
     /* A parent that was killed meanwhile misses nothing; one that waits gets all or

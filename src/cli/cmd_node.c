@@ -9,6 +9,7 @@ static int
 run(struct lcp_cli *cli)
 {
     struct lcp_daemon_options options = {.home = cli->home,
+                                         .json = cli->args.json,
                                          .detach = lcp_opt(cli, "detach") != NULL};
 
     return lcp_daemon_main(&options);
@@ -20,8 +21,10 @@ const struct lcp_command lcp_cmd_node = {
     .words = "",
     .about =
         "The daemon: it keeps the mail and talks to the peers. Runs in the foreground "
-        "until\nSIGINT or SIGTERM; SIGHUP makes it read the peers in lcp.conf anew.",
-    .example = "  lcp node --detach\n",
+        "until\nSIGINT or SIGTERM; SIGHUP makes it read the peers in lcp.conf anew. "
+        "The pid is in\n"
+        "lcp status and in HOME/lcp.lock.",
+    .example = "  lcp node --detach\n  kill $(cat ~/.lcp/lcp.lock)\n",
     .run = run,
     .options = {{"detach", NULL, "go to the background, log to HOME/lcp.log"}},
 };

@@ -11,7 +11,9 @@
 #include <sys/stat.h>
 
 #include "base/err.h"
+#include "base/json.h"
 #include "base/text.h"
+#include "ipc/ipc.h"
 #include "uv/home.h"
 #include "uv/world_uv.h"
 
@@ -26,6 +28,7 @@ enum {
     STOP_POLL_MS = 10,
     STOP_BOUND_MS = 1500, /* with the rest of the stop under the promised 2 s */
     SIGNALS = 3,
+    READY_MAX = 2 * LCP_PATH_MAX,
 };
 
 struct daemon {
@@ -67,7 +70,8 @@ on_hangup(uv_signal_t *signal, int number)
         lcp_conf_free(&conf);
     }
     if (err == LCP_OK)
-        lcp_log_line(&d->log, LCP_LOG_INFO, "lcp.conf read again");
+        lcp_log_line(&d->log, LCP_LOG_INFO,
+                     "peers of lcp.conf read again; [Node] counts from the next start");
     else
         lcp_log_print(&d->log, LCP_LOG_ERROR, "lcp.conf not taken, nothing changed: %s",
                       fault);
@@ -262,29 +266,76 @@ finish(struct daemon *d, int code)
 }
 
 static void
-say_ready(const struct daemon *d)
+print_json(const struct lcp_writer *w)
 {
-    char address[LCP_ENDPOINT_TEXT_MAX + 1];
+    struct lcp_span text;
+
+    if (lcp_writer_end(w, &text) == LCP_OK)
+        printf("%.*s\n", (int)text.len, (const char *)text.data);
+    fflush(stdout);
+}
+
+/* line: the same as text, for the log. */
+static void
+say_ready(const struct daemon *d, char line[static READY_MAX])
+{
+    char address[LCP_ENDPOINT_TEXT_MAX + 1], buf[READY_MAX];
     size_t peers = d->home.conf.peer_count;
+    struct lcp_writer w;
 
     lcp_endpoint_print(&d->home.conf.address, address);
-    printf("ready: %s %s, home %s, %zu peer%s\n", d->home.conf.name, address,
-           d->home.path, peers, peers == 1 ? "" : "s");
-    fflush(stdout);
+    snprintf(line, READY_MAX, "ready: %s %s, home %s, %zu peer%s", d->home.conf.name,
+             address, d->home.path, peers, peers == 1 ? "" : "s");
+    if (!d->home.options->json) {
+        printf("%s\n", line);
+        fflush(stdout);
+        return;
+    }
+    lcp_writer_init(&w, buf, sizeof(buf), 0);
+    lcp_write_object(&w);
+    lcp_write_member_bool(&w, "ready", true);
+    lcp_write_member_string(&w, "name", d->home.conf.name);
+    lcp_write_member_string(&w, "address", address);
+    lcp_write_member_string(&w, "home", d->home.path);
+    lcp_write_member_int(&w, "pid", lcp_os_pid());
+    lcp_write_member_int(&w, "peers", (int64_t)peers);
+    lcp_write_object_end(&w);
+    print_json(&w);
+}
+
+static void
+say_fault(const struct daemon *d, int code)
+{
+    const char *name = d->home.code != NULL        ? d->home.code
+                       : code == EXIT_CONFIG       ? "config"
+                       : code == EXIT_STORAGE_LOST ? "storage-lost"
+                                                   : "io";
+    char buf[2 * LCP_HOME_FAULT_MAX];
+    struct lcp_writer w;
+
+    fprintf(stderr, "lcp: %s\n", d->fault);
+    if (!d->home.options->json)
+        return;
+    lcp_writer_init(&w, buf, sizeof(buf), 0);
+    lcp_ipc_write_error(&w, true, name, d->fault, "");
+    print_json(&w);
 }
 
 static int
 run(struct daemon *d)
 {
+    char line[READY_MAX];
     int code = start(d);
 
     if (code == 0) {
-        say_ready(d);
-        lcp_os_detached(true);
+        say_ready(d, line);
+        lcp_os_detached(0);
+        if (d->home.options->detach)
+            lcp_log_line(&d->log, LCP_LOG_INFO, line);
         (void)uv_run(&d->loop, UV_RUN_DEFAULT);
     } else {
-        fprintf(stderr, "lcp: %s\n", d->fault);
-        lcp_os_detached(false);
+        say_fault(d, code);
+        lcp_os_detached(code);
     }
     return finish(d, code);
 }
@@ -302,7 +353,9 @@ detach(struct daemon *d, int *code)
         *code = 0;
         return child != 0;
     }
-    /* LCP_EIO comes after the other process has said why. */
+    /* LCP_EIO comes after the other process has said why, and with its exit code. */
+    if (err == LCP_OK && child > 0)
+        *code = (int)child;
     if (!lcp_os_exists(d->log.path))
         fprintf(stderr, "lcp: cannot write %s/lcp.log: %s\n", d->home.path,
                 lcp_os_last_error());
@@ -323,7 +376,7 @@ lcp_daemon_main(const struct lcp_daemon_options *options)
     (void)umask(077);
     code = lcp_home_find(&d->home, options, d->fault);
     if (code != 0) {
-        fprintf(stderr, "lcp: %s\n", d->fault);
+        say_fault(d, code);
         goto out;
     }
     if (options->detach && detach(d, &code))

@@ -9,6 +9,7 @@
 
 struct lcp_daemon_options {
     const char *home; /* NULL: default home */
+    bool json;        /* what is said at the start, also as one object on stdout */
     bool detach; /* go to the background; log in HOME/lcp.log, rotated at 10 MiB, one
                     old one */
     /* Legacy lcp_node's flags; NULL or 0: not given. They beat environment and file. */

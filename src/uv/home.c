@@ -49,6 +49,7 @@ lcp_home_find(struct lcp_home *home, const struct lcp_daemon_options *options,
     whole = realpath(home->path, NULL);
     if (whole == NULL || !lcp_os_is_folder(whole)) {
         free(whole);
+        home->code = "config";
         return fail(fault, "there is no home at %s; make one: lcp init --name NAME",
                     home->path);
     }
@@ -91,6 +92,8 @@ take_lock(struct lcp_home *home, char *fault)
 
     if (err == LCP_OK)
         err = lcp_os_lock(path, &home->lock, &pid);
+    if (err == LCP_EBUSY)
+        home->code = "running";
     if (err == LCP_EBUSY && pid > 0)
         return fail(fault,
                     "a daemon runs in %s already (pid %ld); it is the one to use",
@@ -121,18 +124,25 @@ read_key(struct lcp_home *home, char *fault)
     if (err == LCP_OK)
         lcp_identity_from_seed(seed, &home->identity);
     lcp_wipe(seed, sizeof(seed));
+    if (err != LCP_OK)
+        home->code = "config";
     switch (err) {
     case LCP_OK:
         return 0;
     case LCP_ENOTFOUND:
-        return fail(fault, "there is no key at %s; make a home: lcp init --name NAME",
-                    path);
+        return fail(
+            fault,
+            "there is no key at %s; put it back from a copy, or make another agent: "
+            "lcp init in another home",
+            path);
     case LCP_EPERM:
         return fail(fault, "the key must be readable by you alone; run: chmod 600 %s",
                     path);
     case LCP_EFORMAT:
-        return fail(fault, "%s is no key: it must hold exactly %d bytes", path,
-                    LCP_SEED_BYTES);
+        return fail(fault,
+                    "%s is no key: it must hold exactly %d bytes; put the right file "
+                    "back in its place",
+                    path, LCP_SEED_BYTES);
     default:
         return fail(fault, "cannot read the key %s: %s", path, lcp_os_last_error());
     }

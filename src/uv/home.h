@@ -20,6 +20,7 @@ struct lcp_home {
     struct lcp_store *writer, *reader, *mirror_reader;
     struct lcp_mirror *mirror;
     const struct lcp_daemon_options *options;
+    const char *code; /* of a fault, for programs; NULL: by the exit code */
 };
 
 /* Fills in path alone. Returns an exit code: 0, or with a sentence in fault 1. */
