@@ -101,13 +101,13 @@ environment(const char *name)
 }
 
 static int
-fail_no_home(struct lcp_cli *cli, const char *what, const char *where)
+fail_no_home(struct lcp_cli *cli)
 {
     char hint[LCP_PATH_MAX + 64];
 
     snprintf(hint, sizeof(hint), "make one: lcp init --name NAME%s", cli->home_flag);
-    return lcp_fail(cli, LCP_EXIT_ERROR, "config", hint, "there is no %s at %s", what,
-                    where);
+    return lcp_fail(cli, LCP_EXIT_ERROR, "config", hint, "there is no home at %s",
+                    cli->home);
 }
 
 int
@@ -120,7 +120,7 @@ lcp_cli_conf(struct lcp_cli *cli, struct lcp_conf *conf)
     case LCP_OK:
         return LCP_EXIT_DONE;
     case LCP_ENOTFOUND:
-        return fail_no_home(cli, "home", cli->home);
+        return fail_no_home(cli);
     case LCP_EFORMAT:
         return lcp_fail(cli, LCP_EXIT_USAGE, "config", "", "%s", fault);
     default:
@@ -146,7 +146,10 @@ lcp_cli_identity(struct lcp_cli *cli, struct lcp_identity *identity)
     snprintf(hint, sizeof(hint), "run: chmod 600 %s", path);
     switch (err) {
     case LCP_ENOTFOUND:
-        return fail_no_home(cli, "key", path);
+        return lcp_fail(cli, LCP_EXIT_ERROR, "config",
+                        "put it back from a copy, or make another agent: lcp init in "
+                        "another home",
+                        "there is no key at %s", path);
     case LCP_EPERM:
         return lcp_fail(cli, LCP_EXIT_ERROR, "config", hint,
                         "the key must be readable by you alone");

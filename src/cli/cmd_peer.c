@@ -213,8 +213,9 @@ run_remove(struct lcp_cli *cli)
     if (code == LCP_EXIT_DONE && queued > 0)
         fprintf(
             stderr,
-            "lcp: note: %" PRIu64 " queued for it stay so until it is added again, "
-            "their time is over, or you say lcp cancel; see lcp sent --state queued\n",
+            "lcp: note: queued for it: %" PRIu64 "; this waits until the peer is added "
+            "again or its time is over; lcp sent --state queued lists it, lcp cancel "
+            "stops it\n",
             queued);
     free(undo.text);
     return code;

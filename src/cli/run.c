@@ -162,7 +162,7 @@ lcp_cli_main(const struct lcp_command *const *commands, size_t count, int argc,
         return lcp_flush(&cli);
     }
     if (verb >= argc) {
-        (void)lcp_fail(&cli, LCP_EXIT_USAGE, "usage", "", "say what to do:");
+        (void)lcp_fail(&cli, LCP_EXIT_USAGE, "usage", "", "no command was given");
         print_overview(commands, count, stderr);
         return LCP_EXIT_USAGE;
     }
