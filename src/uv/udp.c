@@ -23,7 +23,7 @@ enum {
     BATCH_MAX = 256, /* datagrams a wake-up: the loop has other guests */
     BUFFER_WANTED = 4 * 1024 *
                     1024, /* each way; a burst of a full window from every peer */
-    BIND_AGAIN_MS = 1000,
+    LOOK_AGAIN_MS = 1000,
     SAY_DROPPED_EVERY_MS = 60 * 1000,
     LINE_MAX_BYTES = 256,
 };
@@ -129,7 +129,7 @@ bind_now(struct lcp_uv_udp *udp)
 {
     struct sockaddr_storage address;
     socklen_t len = to_sockaddr(&udp->address, &address);
-    int on = 1, rcv, snd;
+    int on = 1;
     enum lcp_err err = LCP_EIO;
     int fd = socket(address.ss_family, SOCK_DGRAM, 0);
 
@@ -139,8 +139,8 @@ bind_now(struct lcp_uv_udp *udp)
         goto out;
     if (address.ss_family == AF_INET6)
         (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
-    rcv = ask_buffer(fd, SO_RCVBUF);
-    snd = ask_buffer(fd, SO_SNDBUF);
+    udp->rcv_bytes = ask_buffer(fd, SO_RCVBUF);
+    udp->snd_bytes = ask_buffer(fd, SO_SNDBUF);
     if (bind(fd, (struct sockaddr *)&address, len) != 0) {
         err = bind_error(errno);
         goto out;
@@ -152,7 +152,7 @@ bind_now(struct lcp_uv_udp *udp)
     fd = -1;
     err = uv_poll_start(&udp->poll, UV_READABLE, on_readable) == 0 ? LCP_OK : LCP_EIO;
     if (err == LCP_OK)
-        udp->events->bound(udp->ctx, rcv, snd);
+        udp->events->bound(udp->ctx, true, udp->rcv_bytes, udp->snd_bytes);
 
 out:
     if (fd >= 0)
@@ -173,19 +173,42 @@ say(struct lcp_uv_udp *udp, enum lcp_level level, const char *format, ...)
     udp->events->log(udp->ctx, level, line);
 }
 
+/* Could a socket be bound to our address now? */
+static bool
+is_address_up(const struct lcp_uv_udp *udp)
+{
+    struct lcp_endpoint any_port = udp->address;
+    struct sockaddr_storage address;
+    socklen_t len;
+    int fd;
+    bool is_up;
+
+    any_port.port = 0;
+    len = to_sockaddr(&any_port, &address);
+    fd = socket(address.ss_family, SOCK_DGRAM, 0);
+    if (fd < 0)
+        return true; /* not the address's fault */
+    is_up = bind(fd, (struct sockaddr *)&address, len) == 0 || errno != EADDRNOTAVAIL;
+    close(fd);
+    return is_up;
+}
+
 static void
-on_bind_again(uv_timer_t *timer)
+on_look_again(uv_timer_t *timer)
 {
     struct lcp_uv_udp *udp = timer->data;
     char text[LCP_ENDPOINT_TEXT_MAX + 1];
 
     /* The port may be taken by now; even so the node serves its local clients and keeps
      * trying. */
-    if (bind_now(udp) != LCP_OK)
+    if (udp->is_gone ? !is_address_up(udp) : bind_now(udp) != LCP_OK)
         return;
     (void)uv_timer_stop(&udp->timer);
     lcp_endpoint_print(&udp->address, text);
     say(udp, LCP_LOG_INFO, "udp %s: the address is up, listening", text);
+    if (udp->is_gone)
+        udp->events->bound(udp->ctx, true, udp->rcv_bytes, udp->snd_bytes);
+    udp->is_gone = false;
 }
 
 enum lcp_err
@@ -209,7 +232,7 @@ lcp_uv_udp_open(struct lcp_uv_udp *udp, uv_loop_t *loop,
         return err;
     lcp_endpoint_print(address, text);
     say(udp, LCP_LOG_WARN, "udp %s: this address is not up yet, waiting for it", text);
-    return uv_timer_start(&udp->timer, on_bind_again, BIND_AGAIN_MS, BIND_AGAIN_MS) == 0
+    return uv_timer_start(&udp->timer, on_look_again, LOOK_AGAIN_MS, LOOK_AGAIN_MS) == 0
                ? LCP_OK
                : LCP_EIO;
 }
@@ -253,24 +276,25 @@ count_dropped(struct lcp_uv_udp *udp)
 }
 
 /* The address may leave and come back (a tunnel restarts); the bound socket outlives
- * that. */
+ * that. Systems differ in what they say to a send from an address that is gone, so any
+ * failure makes us look. */
 static void
-note_health(struct lcp_uv_udp *udp, int number)
+note_failure(struct lcp_uv_udp *udp)
 {
-    /* Linux says EINVAL when the source address is gone. ENETUNREACH is one peer's
-     * matter. */
-    bool is_ailing = number == EADDRNOTAVAIL || number == ENETDOWN || number == EINVAL;
+    uint64_t now_ms = lcp_os_mono_ms();
     char text[LCP_ENDPOINT_TEXT_MAX + 1];
 
-    if (is_ailing == udp->is_ailing || (number != 0 && !is_ailing))
+    if (udp->is_gone || now_ms - udp->looked_ms < LOOK_AGAIN_MS)
         return;
-    udp->is_ailing = is_ailing;
+    udp->looked_ms = now_ms;
+    if (is_address_up(udp))
+        return;
+    udp->is_gone = true;
     lcp_endpoint_print(&udp->address, text);
-    if (is_ailing)
-        say(udp, LCP_LOG_WARN, "udp %s: cannot send (%s); mail stays queued", text,
-            uv_strerror(uv_translate_sys_error(number)));
-    else
-        say(udp, LCP_LOG_INFO, "udp %s: sending works again", text);
+    say(udp, LCP_LOG_WARN,
+        "udp %s: the address is gone, waiting for it; mail stays queued", text);
+    udp->events->bound(udp->ctx, false, udp->rcv_bytes, udp->snd_bytes);
+    (void)uv_timer_start(&udp->timer, on_look_again, LOOK_AGAIN_MS, LOOK_AGAIN_MS);
 }
 
 void
@@ -293,9 +317,9 @@ lcp_uv_udp_send(struct lcp_uv_udp *udp, const struct lcp_endpoint *to,
         sent = sendmsg(udp->fd, &message, 0);
     } while (sent < 0 && errno == EINTR);
     if (sent >= 0)
-        note_health(udp, 0);
-    else if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS)
+        return;
+    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS)
         count_dropped(udp);
     else
-        note_health(udp, errno);
+        note_failure(udp);
 }

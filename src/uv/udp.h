@@ -14,8 +14,9 @@
 struct lcp_uv_udp_events {
     /* The bytes are borrowed for the call. */
     void (*datagram)(void *ctx, const struct lcp_endpoint *from, struct lcp_span bytes);
-    /* The socket became usable, with the buffers granted. */
-    void (*bound)(void *ctx, int rcv_bytes, int snd_bytes);
+    /* The socket became usable, or its address went away (then from within
+     * lcp_uv_udp_send). */
+    void (*bound)(void *ctx, bool is_bound, int rcv_bytes, int snd_bytes);
     void (*log)(void *ctx, enum lcp_level level, const char *line);
 };
 
@@ -24,10 +25,12 @@ struct lcp_uv_udp {
     struct lcp_endpoint address;
     const struct lcp_uv_udp_events *events;
     void *ctx;
-    int fd;           /* -1: not bound yet */
-    uv_poll_t poll;   /* in use while fd is open */
-    uv_timer_t timer; /* next attempt to bind */
-    bool is_ailing; /* the last send failed for want of address or network; said once */
+    int fd;             /* -1: not bound yet */
+    uv_poll_t poll;     /* in use while fd is open */
+    uv_timer_t timer;   /* next attempt to bind, or look for the address */
+    bool is_gone;       /* bound, but the address left its interface */
+    uint64_t looked_ms; /* when that was last asked */
+    int rcv_bytes, snd_bytes;
     uint64_t dropped; /* datagrams the system took no room for */
     uint64_t dropped_said_ms;
     uint8_t *buffer; /* LCP_DATAGRAM_MAX + 1 */

@@ -123,12 +123,12 @@ on_datagram(void *ctx, const struct lcp_endpoint *from, struct lcp_span bytes)
 }
 
 static void
-on_bound(void *ctx, int rcv_bytes, int snd_bytes)
+on_bound(void *ctx, bool is_bound, int rcv_bytes, int snd_bytes)
 {
     struct lcp_world_uv *w = ctx;
 
     if (w->pump != NULL)
-        lcp_pump_set_socket(w->pump, true, rcv_bytes, snd_bytes);
+        lcp_pump_set_socket(w->pump, is_bound, rcv_bytes, snd_bytes);
 }
 
 static void

@@ -32,12 +32,12 @@ on_datagram(void *ctx, const struct lcp_endpoint *from, struct lcp_span bytes)
 }
 
 static void
-on_bound(void *ctx, int rcv_bytes, int snd_bytes)
+on_bound(void *ctx, bool is_bound, int rcv_bytes, int snd_bytes)
 {
     struct seen *seen = ctx;
 
     (void)snd_bytes;
-    seen->bound++;
+    seen->bound += is_bound;
     seen->rcv_bytes = rcv_bytes;
 }
 
