@@ -547,6 +547,13 @@ the_key_of_another_peer_cannot_be_trusted(void)
     ask(r, request, true);
     run_tasks(r);
     CHECK(strstr(r->f.reply, "\"conflict\"") != NULL);
+    /* There are several peers: we ask which, a legacy client cannot say. */
+    ask(r, "{\"cmd\":\"SEND\",\"payload\":{\"message\":\"x\"},\"wait\":false}", true);
+    run_tasks(r);
+    CHECK(strstr(r->f.reply, "\"no-peer\"") != NULL);
+    ask(r, "{\"cmd\":\"SEND\",\"payload\":{\"message\":\"x\"},\"wait\":false}", false);
+    run_tasks(r);
+    CHECK(strstr(r->f.reply, "\"to\":\"") != NULL);
     free_rig(r);
 }
 
