@@ -65,6 +65,7 @@ struct lcp_job {
     enum lcp_admission admission;
     bool is_ping;       /* ADMIT: to be answered with a pong */
     bool is_consumed;   /* ADMIT: not for the inbox */
+    bool is_key_taken;  /* ADMIT: it is another peer's, as far as the machine knows */
     bool has_pinned;    /* ADMIT: this transaction pinned `key` */
     struct lcp_key key; /* ADMIT: claimed. PIN: to pin */
 

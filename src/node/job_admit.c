@@ -35,6 +35,22 @@ store_message(struct lcp_batch *batch, struct lcp_job *job, const struct lcp_msg
     return err;
 }
 
+/* Did this very transaction pin the key to another peer? One key is one peer. */
+static bool
+is_pinned_to_another(const struct lcp_batch *batch, const struct lcp_job *job,
+                     const struct lcp_key *key)
+{
+    for (uint32_t i = 0; i < batch->count; i++) {
+        const struct lcp_job *other = batch->jobs[i];
+
+        if (other != job && other->kind == LCP_JOB_ADMIT && other->has_pinned &&
+            lcp_key_eq(&other->key, key) &&
+            strcmp(other->peer_name, job->peer_name) != 0)
+            return true;
+    }
+    return job->is_key_taken;
+}
+
 /* The pin decides, here and not before: it may have changed since the machine looked.
  */
 static enum lcp_err
@@ -57,7 +73,9 @@ check_pin(struct lcp_batch *batch, struct lcp_job *job, const struct lcp_msg *ms
     }
     if (err != LCP_ENOTFOUND)
         return err;
-    *is_right = true;
+    *is_right = !is_pinned_to_another(batch, job, &msg->key);
+    if (!*is_right)
+        return LCP_OK;
     job->has_pinned = true;
     return ops->pin_put(batch->store, job->peer_name, &msg->key, "first contact",
                         job->wall_ms);

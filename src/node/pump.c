@@ -50,6 +50,19 @@ lcp_pump_peer_name(struct lcp_pump *p, uint32_t peer, char out[LCP_NAME_MAX + 1]
     return out;
 }
 
+bool
+lcp_pump_is_key_of_another(struct lcp_pump *p, uint32_t peer, const struct lcp_key *key)
+{
+    for (uint32_t i = 0; i < p->peers_max; i++) {
+        struct lcp_core_peer_view view;
+
+        if (i != peer && lcp_core_peer_view(p->core, lcp_pump_now(p), i, &view) &&
+            view.has_key && memcmp(view.key, key->bytes, sizeof view.key) == 0)
+            return true;
+    }
+    return lcp_key_eq(key, &p->identity.key);
+}
+
 struct lcp_job *
 lcp_pump_job(struct lcp_pump *p, enum lcp_job_kind kind, uint32_t peer)
 {
@@ -271,6 +284,19 @@ carry_out(struct lcp_pump *p, const struct lcp_output *out)
     }
 }
 
+/* One key may write to two peers' places at once, before either has a pin. What an
+ * earlier batch pinned the machine knows by now. */
+static void
+look_at_first_contact(struct lcp_pump *p, struct lcp_job *job)
+{
+    struct lcp_core_peer_view view;
+
+    job->is_key_taken =
+        job->kind == LCP_JOB_ADMIT &&
+        lcp_core_peer_view(p->core, lcp_pump_now(p), job->peer, &view) &&
+        !view.has_key && lcp_pump_is_key_of_another(p, job->peer, &job->key);
+}
+
 static void
 start_batch(struct lcp_pump *p)
 {
@@ -279,8 +305,10 @@ start_batch(struct lcp_pump *p)
     if (p->is_writing || p->lanes.jobs == 0)
         return;
     batch->count = 0;
-    while (batch->count < LCP_BATCH_JOBS_MAX && p->lanes.jobs > 0)
-        batch->jobs[batch->count++] = lcp_lanes_take(&p->lanes);
+    while (batch->count < LCP_BATCH_JOBS_MAX && p->lanes.jobs > 0) {
+        batch->jobs[batch->count] = lcp_lanes_take(&p->lanes);
+        look_at_first_contact(p, batch->jobs[batch->count++]);
+    }
     p->is_writing = true;
     p->world->ops->work(p->world, &batch->task);
 }

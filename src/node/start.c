@@ -332,7 +332,7 @@ apply_peer(struct lcp_pump *p, const struct lcp_conf_peer *peer,
                  peer->name,
                  err == LCP_EFULL ? "no room for more peers; raise MaxPeers and restart"
                  : err == LCP_EEXIST
-                     ? "its address is another peer's"
+                     ? "its address or its key is another peer's"
                      : "this is our own key, or the name is not allowed");
         return err;
     }

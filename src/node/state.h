@@ -135,6 +135,9 @@ void lcp_pump_log(struct lcp_pump *p, enum lcp_level level, const char *format, 
     LCP_PRINTF(3, 4);
 const char *lcp_pump_peer_name(struct lcp_pump *p, uint32_t peer,
                                char out[LCP_NAME_MAX + 1]);
+/* Is it the key of another peer, or ours? */
+bool lcp_pump_is_key_of_another(struct lcp_pump *p, uint32_t peer,
+                                const struct lcp_key *key);
 /* A zeroed job with times, peer and client filled in; NULL without memory. */
 struct lcp_job *lcp_pump_job(struct lcp_pump *p, enum lcp_job_kind kind, uint32_t peer);
 void lcp_pump_enqueue(struct lcp_pump *p, struct lcp_job *job);

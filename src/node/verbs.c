@@ -297,21 +297,6 @@ do_purge(struct lcp_pump *p, const struct ask *a)
     lcp_pump_enqueue(p, job);
 }
 
-/* Is it the key of another peer, or ours? Then a person was told of a packet of that
- * one's, sent again under this one's address. */
-static bool
-is_key_of_another(struct lcp_pump *p, uint32_t peer, const struct lcp_key *key)
-{
-    for (uint32_t i = 0; i < p->peers_max; i++) {
-        struct lcp_core_peer_view view;
-
-        if (i != peer && lcp_core_peer_view(p->core, lcp_pump_now(p), i, &view) &&
-            view.has_key && memcmp(view.key, key->bytes, sizeof view.key) == 0)
-            return true;
-    }
-    return lcp_key_eq(key, &p->identity.key);
-}
-
 /* The fingerprint says which key: one that signed validly and was refused, or the one
  * lcp.conf asks for. */
 static void
@@ -342,7 +327,9 @@ do_trust(struct lcp_pump *p, const struct ask *a)
                "PublicKey=KEY");
         return;
     }
-    if (is_key_of_another(p, peer, &key)) {
+    /* A person may have been told of another one's packet, sent again under this
+     * address. */
+    if (lcp_pump_is_key_of_another(p, peer, &key)) {
         refuse(p, a, "conflict", "this is the key of another peer, or our own",
                "lcp peer list and lcp id show whose");
         return;

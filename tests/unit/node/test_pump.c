@@ -517,6 +517,39 @@ a_peer_comes_back_at_once_with_another_key(void)
     free_rig(r);
 }
 
+static void
+one_key_at_two_places_pins_one(bool in_one_batch)
+{
+    struct rig *r = new_rig(false);
+    struct lcp_conf_peer peers[2] = {r->peer, r->peer};
+    struct lcp_endpoint bobs = r->from_bob;
+    char fault[LCP_CONF_FAULT_MAX];
+
+    strcpy(peers[1].name, "carol");
+    REQUIRE(lcp_endpoint_parse(lcp_span_str("127.0.0.4"), PORT, &peers[1].endpoint) ==
+            LCP_OK);
+    r->conf.peers = peers;
+    r->conf.peer_count = 2;
+    REQUIRE(lcp_pump_reload(r->pump, &r->conf, fault) == LCP_OK);
+    run_tasks(r);
+    r->f.sent_count = 0;
+    if (in_one_batch) /* another is running */
+        ask(r, "{\"cmd\":\"PURGE\",\"older_than\":0}", true);
+    from_bob(r, &r->bob, ID_A, "chat", NULL, "one");
+    r->from_bob = peers[1].endpoint;
+    from_bob(r, &r->bob, ID_B, "chat", NULL, "two");
+    run_tasks(r);
+    CHECK(r->f.sent_count == 1 && is_ack(r, 0));
+    r->f.sent_count = 0;
+    from_bob(r, &r->bob, ID_B, "chat", NULL, "two");
+    run_tasks(r);
+    CHECK(r->f.sent_count == 0);
+    r->from_bob = bobs;
+    close_pump(r); /* or no daemon would start here again */
+    CHECK(open_pump(r, fault) == LCP_OK);
+    free_rig(r);
+}
+
 /* Its packet, sent again under another peer's address, is no new key of that one. */
 static void
 the_key_of_another_peer_cannot_be_trusted(void)
@@ -679,6 +712,8 @@ main(void)
     a_reply_that_did_not_leave_hands_out_nothing();
     first_contact_pins_and_another_key_is_refused_loudly();
     a_peer_comes_back_at_once_with_another_key();
+    one_key_at_two_places_pins_one(true);
+    one_key_at_two_places_pins_one(false);
     the_key_of_another_peer_cannot_be_trusted();
     an_unsigned_claim_of_another_key_raises_no_alarm();
     a_ping_is_answered_once_and_kept_from_the_inbox();
