@@ -65,15 +65,15 @@ config_of(const struct lcp_core_config *given)
 
 /* One feed puts out at most the answers of an admission or the messages of a deleted
  * peer, and a caller polls after each. There is room all the same for every admission
- * to end and every message to be parked between two polls: no answer can be lost here.
- */
+ * to end, every message to be parked and every peer to move between two polls: no
+ * answer can be lost here. */
 static uint32_t
 staged_cap(const struct lcp_core_limits *l, uint32_t ephemerals)
 {
     enum { BESIDES = 64 };
 
     return l->admissions_max * (LCP_ADMIT_SEQS_MAX + 2) + l->inflight_max + ephemerals +
-           BESIDES;
+           l->peers_max + BESIDES;
 }
 
 static void

@@ -537,6 +537,29 @@ every_counter_has_a_name_of_its_own(void)
     CHECK_STR(lcp_counter_name(LCP_COUNT_BAD_SIGNATURE), "bad_signature");
 }
 
+/* As a RELOAD of a large lcp.conf does. */
+static void
+all_peers_may_move_before_anybody_polls(void)
+{
+    enum { PEERS = 1000 };
+    struct lcp_core_config config = rig_config(&rig);
+    char name[16];
+    struct lcp_core_peer peer = {.name = name, .endpoint.ip = {10}};
+
+    config.limits = (struct lcp_core_limits){
+        .peers_max = PEERS, .inflight_max = 1, .admissions_max = 1};
+    rig_open(&rig, &config);
+    for (uint16_t move = 0; move < 2; move++) {
+        for (uint16_t i = 0; i < PEERS; i++) {
+            snprintf(name, sizeof(name), "peer%u", i);
+            peer.endpoint.port = (uint16_t)(10000 + PEERS * move + i);
+            REQUIRE(lcp_core_peer_put(rig.core, rig.now_ms, &peer, NULL) == LCP_OK);
+        }
+    }
+    CHECK(lcp_core_next_ms(rig.core) <= rig.now_ms);
+    rig_free(&rig);
+}
+
 int
 main(void)
 {
@@ -562,5 +585,6 @@ main(void)
     bad_configurations_are_refused();
     ten_thousand_peers_are_a_table();
     every_counter_has_a_name_of_its_own();
+    all_peers_may_move_before_anybody_polls();
     return check_end("core");
 }
