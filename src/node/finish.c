@@ -379,8 +379,7 @@ static void (*const finish_table[LCP_JOB_KINDS])(struct lcp_pump *,
 static bool
 is_lasting(enum lcp_job_kind kind)
 {
-    return kind == LCP_JOB_SETTLE || kind == LCP_JOB_PIN || kind == LCP_JOB_UNPIN ||
-           kind == LCP_JOB_RESIGN;
+    return kind == LCP_JOB_SETTLE || kind == LCP_JOB_PIN || kind == LCP_JOB_UNPIN;
 }
 
 void

@@ -102,18 +102,51 @@ load_life(struct lcp_pump *p, struct lcp_store *store)
 
 struct stale {
     struct lcp_pump *p;
+    enum lcp_err err;
 };
 
 static bool
-resign_row(void *ctx, const struct lcp_row *row)
+take_stale(void *ctx, const struct lcp_row *row)
 {
     struct stale *stale = ctx;
+    struct lcp_batch *batch = &stale->p->batch;
     struct lcp_job *job = lcp_pump_job(stale->p, LCP_JOB_RESIGN, LCP_NO_PEER);
 
-    if (job != NULL)
-        job->number = row->number;
-    lcp_pump_enqueue(stale->p, job);
-    return job != NULL;
+    if (job == NULL) {
+        stale->err = LCP_ENOMEM;
+        return false;
+    }
+    job->number = row->number;
+    batch->jobs[batch->count++] = job;
+    return batch->count < LCP_BATCH_JOBS_MAX;
+}
+
+/* Before a REFILL can meet any of it. Nothing runs yet, so the writer may be used here.
+ */
+static enum lcp_err
+resign_queued(struct lcp_pump *p, struct lcp_store *store)
+{
+    struct lcp_query query = {.dir = LCP_OUT, .without_raw = true};
+    struct stale stale = {.p = p, .err = LCP_OK};
+    struct lcp_batch *batch = &p->batch;
+    enum lcp_err err;
+
+    do {
+        batch->count = 0;
+        err = store->ops->each(store, &query, take_stale, &stale);
+        if (err == LCP_OK)
+            err = stale.err;
+        if (batch->count > 0)
+            query.after = batch->jobs[batch->count - 1]->number;
+        if (err == LCP_OK) {
+            lcp_batch_run(&batch->task);
+            err = batch->checkpoint_err == LCP_ELOST ? LCP_ELOST : batch->err;
+        }
+        for (uint32_t i = 0; i < batch->count; i++)
+            lcp_job_free(batch->jobs[i]);
+    } while (err == LCP_OK && batch->count == LCP_BATCH_JOBS_MAX);
+    p->changed = store->ops->changed(store);
+    return err;
 }
 
 /* Looks at queued mail only when the name or key is another than at the last start. */
@@ -121,8 +154,6 @@ static enum lcp_err
 check_identity(struct lcp_pump *p, struct lcp_store *store)
 {
     uint8_t digest[LCP_DIGEST_BYTES], both[LCP_KEY_BYTES + LCP_NAME_MAX] = {0};
-    struct lcp_query query = {.dir = LCP_OUT, .without_raw = true};
-    struct stale stale = {.p = p};
     int64_t now = 0, then;
     enum lcp_err err = meta(store, "identity", 0, &then);
 
@@ -135,7 +166,7 @@ check_identity(struct lcp_pump *p, struct lcp_store *store)
     if (now == then)
         return LCP_OK;
     if (then != 0)
-        err = store->ops->each(store, &query, resign_row, &stale);
+        err = resign_queued(p, store);
     if (err == LCP_OK)
         err = store->ops->begin(store);
     if (err == LCP_OK)

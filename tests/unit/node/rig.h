@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The pump over the smallest world there is: tasks wait in a queue until the test runs
+ * them, so each test sees what was said before and after a commit.
+ */
+#ifndef LCP_TESTS_NODE_RIG_H
+#define LCP_TESTS_NODE_RIG_H
+
+#include "node/pump.h"
+
+#include "base/text.h"
+#include "check.h"
+#include "core/msg.h"
+
+enum { TASKS = 8, TEXT = 256 * 1024, PORT = 9528 };
+
+struct fake {
+    struct lcp_world world; /* first member */
+    uint64_t now_ms;
+    struct lcp_task *tasks[TASKS];
+    size_t task_count;
+    char reply[TEXT]; /* the last one */
+    size_t reply_len;
+    size_t replies;
+    bool reply_end;
+    uint64_t tag;
+    uint8_t sent[16][LCP_DATAGRAM_MAX];
+    size_t sent_len[16], sent_count;
+    char log[TEXT];
+    const char *lost;
+    uint8_t random;
+};
+
+static inline uint64_t
+mono_ms(struct lcp_world *w)
+{
+    return ((struct fake *)w)->now_ms;
+}
+
+static inline int64_t
+wall_ms(struct lcp_world *w)
+{
+    return INT64_C(1774699200000) + (int64_t)((struct fake *)w)->now_ms;
+}
+
+static inline void
+random_bytes(struct lcp_world *w, void *out, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        ((uint8_t *)out)[i] = (uint8_t)(((struct fake *)w)->random++ * 37 + 11);
+}
+
+static inline void
+send_datagram(struct lcp_world *w, const struct lcp_endpoint *to,
+              struct lcp_span header, struct lcp_span payload)
+{
+    struct fake *f = (struct fake *)w;
+    size_t at = f->sent_count++ % 16;
+
+    (void)to;
+    memcpy(f->sent[at], header.data, header.len);
+    if (payload.len > 0)
+        memcpy(f->sent[at] + header.len, payload.data, payload.len);
+    f->sent_len[at] = header.len + payload.len;
+}
+
+static inline void
+work(struct lcp_world *w, struct lcp_task *task)
+{
+    struct fake *f = (struct fake *)w;
+
+    REQUIRE(f->task_count < TASKS);
+    f->tasks[f->task_count++] = task;
+}
+
+static inline void
+reply(struct lcp_world *w, uint64_t client, struct lcp_span bytes, bool end,
+      uint64_t tag)
+{
+    struct fake *f = (struct fake *)w;
+
+    (void)client;
+    REQUIRE(bytes.len < TEXT);
+    memcpy(f->reply, bytes.data, bytes.len);
+    f->reply[bytes.len] = '\0';
+    f->reply_len = bytes.len;
+    f->reply_end = end;
+    f->tag = tag;
+    f->replies++;
+}
+
+static inline void
+log_line(struct lcp_world *w, enum lcp_level level, const char *line)
+{
+    struct fake *f = (struct fake *)w;
+    size_t len = strlen(f->log);
+
+    (void)level;
+    snprintf(f->log + len, sizeof f->log - len, "%s\n", line);
+}
+
+static inline void
+lost(struct lcp_world *w, const char *why)
+{
+    ((struct fake *)w)->lost = why;
+}
+
+static const struct lcp_world_ops ops = {
+    .mono_ms = mono_ms,
+    .wall_ms = wall_ms,
+    .random = random_bytes,
+    .send = send_datagram,
+    .work = work,
+    .reply = reply,
+    .log = log_line,
+    .lost = lost,
+};
+
+/* One node with one peer, bob, and bob's key to sign with. */
+struct rig {
+    struct fake f;
+    struct lcp_memory_disk *disk;
+    struct lcp_store *writer, *reader;
+    struct lcp_pump *pump;
+    struct lcp_identity us, bob;
+    struct lcp_endpoint from_bob;
+    struct lcp_conf_peer peer;
+    struct lcp_conf conf;
+};
+
+static inline void
+run_tasks(struct rig *r)
+{
+    while (r->f.task_count > 0) {
+        struct lcp_task *task = r->f.tasks[0];
+
+        memmove(r->f.tasks, r->f.tasks + 1, --r->f.task_count * sizeof r->f.tasks[0]);
+        task->run(task);
+        lcp_pump_done(r->pump, task);
+    }
+}
+
+/* While the disk takes its time: what the other hands get done. */
+static inline void
+run_tasks_but_the_writer(struct rig *r)
+{
+    for (size_t i = 0; i < r->f.task_count;) {
+        struct lcp_task *task = r->f.tasks[i];
+
+        if (task->hand == LCP_HAND_WRITER) {
+            i++;
+            continue;
+        }
+        memmove(r->f.tasks + i, r->f.tasks + i + 1,
+                (--r->f.task_count - i) * sizeof r->f.tasks[0]);
+        task->run(task);
+        lcp_pump_done(r->pump, task);
+        i = 0;
+    }
+}
+
+static inline enum lcp_err
+open_pump(struct rig *r, char *fault)
+{
+    struct lcp_pump_config config = {
+        .world = &r->f.world, .conf = &r->conf, .identity = &r->us, .version = "test"};
+
+    REQUIRE(lcp_store_memory_open(r->disk, false, &r->writer) == LCP_OK);
+    REQUIRE(lcp_store_memory_open(r->disk, true, &r->reader) == LCP_OK);
+    config.writer = r->writer;
+    config.reader = r->reader;
+    return lcp_pump_new(&config, fault, &r->pump);
+}
+
+static inline void
+close_pump(struct rig *r)
+{
+    lcp_pump_free(r->pump);
+    r->f.task_count = 0;
+    r->writer->ops->close(r->writer);
+    r->reader->ops->close(r->reader);
+}
+
+static inline struct rig *
+new_rig(bool has_key)
+{
+    struct rig *r = calloc(1, sizeof *r);
+    uint8_t seed[LCP_SEED_BYTES] = {1};
+    char fault[LCP_CONF_FAULT_MAX];
+
+    REQUIRE(r != NULL && lcp_crypto_init() == LCP_OK);
+    r->f.world.ops = &ops;
+    r->f.now_ms = 1000;
+    lcp_identity_from_seed(seed, &r->us);
+    seed[0] = 2;
+    lcp_identity_from_seed(seed, &r->bob);
+    REQUIRE(lcp_endpoint_parse(lcp_span_str("127.0.0.3"), PORT, &r->from_bob) ==
+            LCP_OK);
+    strcpy(r->conf.home, "/nowhere");
+    strcpy(r->conf.name, "alice");
+    strcpy(r->peer.name, "bob");
+    r->peer.endpoint = r->from_bob;
+    if (has_key)
+        r->peer.key = r->bob.key;
+    r->conf.peers = &r->peer;
+    r->conf.peer_count = 1;
+    r->conf.peers_max = 8;
+    r->conf.ttl_s = 86400;
+    r->disk = lcp_memory_disk_new();
+    REQUIRE(r->disk != NULL);
+    REQUIRE(open_pump(r, fault) == LCP_OK);
+    lcp_pump_tick(r->pump);
+    run_tasks(r);
+    r->f.sent_count = 0;
+    return r;
+}
+
+static inline void
+free_rig(struct rig *r)
+{
+    close_pump(r);
+    lcp_memory_disk_free(r->disk);
+    free(r);
+}
+
+static inline void
+ask(struct rig *r, const char *text, bool is_ours)
+{
+    r->f.reply[0] = '\0';
+    lcp_pump_request(r->pump, 1, lcp_span_str(text), is_ours);
+}
+
+static inline bool
+status_says(struct rig *r, const char *text)
+{
+    ask(r, "{\"cmd\":\"STATUS\"}", true);
+    run_tasks(r);
+    return strstr(r->f.reply, text) != NULL;
+}
+
+static struct lcp_msg_scratch scratch;
+
+static inline void
+from_bob(struct rig *r, const struct lcp_identity *signer, const char *id,
+         const char *type, const char *reply_to, const char *text)
+{
+    static uint8_t packet[LCP_DATAGRAM_MAX] = "LCP1\0\0\0\7\1";
+    struct lcp_draft draft = {.id = id,
+                              .from = "bob",
+                              .to = "alice",
+                              .type = type,
+                              .timestamp = "2026-03-28T12:00:00Z",
+                              .reply_to = reply_to,
+                              .message = lcp_span_str(text)};
+    uint8_t digest[LCP_DIGEST_BYTES];
+    size_t len;
+
+    REQUIRE(lcp_msg_build(&draft, signer, &scratch, (char *)packet + LCP_HEADER_BYTES,
+                          &len, digest) == LCP_OK);
+    lcp_pump_datagram(r->pump, &r->from_bob, lcp_span(packet, LCP_HEADER_BYTES + len));
+}
+
+#define ID_A "3f2b8a10-5d7c-4e2a-9b1f-0a1b2c3d4e5f"
+#define ID_B "9f2b8a10-5d7c-4e2a-9b1f-0a1b2c3d4e5f"
+
+static inline bool
+is_ack(const struct rig *r, size_t at)
+{
+    return r->f.sent_len[at] == LCP_HEADER_BYTES && r->f.sent[at][8] == LCP_PACKET_ACK;
+}
+
+#endif
