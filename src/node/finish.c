@@ -69,6 +69,8 @@ finish_admit(struct lcp_pump *p, struct lcp_job *job)
         lcp_pump_log(p, LCP_LOG_INFO,
                      "peer %s: key pinned at first contact, fingerprint %s",
                      job->peer_name, fingerprint);
+        if (lcp_core_peer_find(p->core, job->peer_name) == LCP_NO_PEER)
+            lcp_pump_unpin(p, job->peer_name); /* removed while this ran */
     }
     if (job->is_ping) {
         uint8_t random[16];

@@ -382,19 +382,15 @@ is_configured(const struct lcp_conf *conf, const char *name)
     return false;
 }
 
-/* A peer that a person removed is forgotten with its pin: under the same name a new one
- * may come. */
-static void
-remove_peer(struct lcp_pump *p, uint32_t index)
+void
+lcp_pump_unpin(struct lcp_pump *p, const char *name)
 {
-    struct lcp_job *job = lcp_pump_job(p, LCP_JOB_UNPIN, index);
+    struct lcp_job *job = lcp_pump_job(p, LCP_JOB_UNPIN, LCP_NO_PEER);
 
-    if (job != NULL) {
-        job->peer = LCP_NO_PEER; /* the index may soon be another's */
-        lcp_pump_enqueue(p, job);
-    }
-    lcp_core_peer_del(p->core, lcp_pump_now(p), index);
-    p->peers[index] = (struct lcp_pump_peer){0};
+    if (job == NULL)
+        return;
+    strcpy(job->peer_name, name);
+    lcp_pump_enqueue(p, job);
 }
 
 enum lcp_err
@@ -405,8 +401,11 @@ lcp_pump_apply_peers(struct lcp_pump *p, const struct lcp_conf *conf,
         struct lcp_core_peer_view view;
 
         if (lcp_core_peer_view(p->core, lcp_pump_now(p), i, &view) &&
-            !is_configured(conf, view.name))
-            remove_peer(p, i);
+            !is_configured(conf, view.name)) {
+            lcp_pump_unpin(p, view.name);
+            lcp_core_peer_del(p->core, lcp_pump_now(p), i);
+            p->peers[i] = (struct lcp_pump_peer){0};
+        }
     }
     for (size_t i = 0; i < conf->peer_count; i++) {
         enum lcp_err err = apply_peer(p, &conf->peers[i], &pins[i], fault);

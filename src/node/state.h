@@ -144,6 +144,9 @@ void lcp_pump_enqueue(struct lcp_pump *p, struct lcp_job *job);
 /* Carries out what the machine wants, starts idle hands. Ends every entry into the
  * pump. */
 void lcp_pump_drain(struct lcp_pump *p);
+/* A peer that a person removed is forgotten with its pin: under the same name a new one
+ * may come. */
+void lcp_pump_unpin(struct lcp_pump *p, const char *name);
 void lcp_pump_save_life(struct lcp_pump *p, bool is_clean_stop);
 void lcp_pump_sign_ephemeral(struct lcp_pump *p, uint32_t peer, const char *type,
                              const char *id, const char *reply_to, uint64_t number);
