@@ -32,8 +32,8 @@ struct lcp_read {
     struct lcp_store *store;
     struct lcp_json_node *nodes; /* LCP_JSON_NODES_MAX, the reader's */
     enum lcp_verb
-        verb; /* CHECK, READ, SENT; STATUS, PEERS and RELOAD want the overview */
-    uint64_t client;
+        verb;        /* CHECK, READ, SENT; STATUS, PEERS and RELOAD want the overview */
+    uint64_t client; /* 0: nobody, or nobody any more */
     bool is_ours, thread, with_path;
     char data_path[LCP_PATH_MAX];
     char id[LCP_REQUEST_ID_TEXT + 1];

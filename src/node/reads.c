@@ -99,9 +99,26 @@ lcp_pump_replied(struct lcp_pump *p, uint64_t client, uint64_t tag, bool ok)
     lcp_pump_drain(p);
 }
 
+void
+lcp_reads_drop(struct lcp_pump *p, uint64_t client)
+{
+    struct lcp_read *lists[] = {p->read_head, p->read_running, p->unwritten};
+
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+        for (struct lcp_read *read = lists[i]; read != NULL; read = read->next) {
+            if (read->client == client)
+                read->client = 0;
+        }
+    }
+}
+
 static void
 answer(struct lcp_pump *p, struct lcp_read *read)
 {
+    if (read->client == 0) {
+        lcp_read_free(read);
+        return;
+    }
     if (read->err != LCP_OK) {
         lcp_pump_reply_err(p, read->client, read->is_ours, read->err, read->id);
     } else {

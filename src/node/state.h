@@ -197,6 +197,8 @@ struct lcp_read *lcp_reads_new(struct lcp_pump *p, enum lcp_verb verb, uint64_t 
 void lcp_reads_add(struct lcp_pump *p, struct lcp_read *read);
 void lcp_reads_start(struct lcp_pump *p);
 void lcp_reads_done(struct lcp_pump *p, struct lcp_read *read);
+/* Nobody waits for this client's answers any more. */
+void lcp_reads_drop(struct lcp_pump *p, uint64_t client);
 /* Answers whose files are written now; with a broken mirror they are read again without
  * file names. */
 void lcp_reads_written(struct lcp_pump *p);

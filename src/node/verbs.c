@@ -398,4 +398,5 @@ void
 lcp_pump_client_gone(struct lcp_pump *p, uint64_t client)
 {
     lcp_waiters_drop(p, client);
+    lcp_reads_drop(p, client);
 }
