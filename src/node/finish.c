@@ -251,7 +251,7 @@ finish_cancel(struct lcp_pump *p, struct lcp_job *job)
         lcp_waiters_tell(p, job->number, job->state);
     }
     memcpy(now.id, job->id, sizeof now.id);
-    lcp_pump_reply_sent(p, &now, job->state);
+    lcp_pump_reply_cancelled(p, &now, job->state);
 }
 
 static void

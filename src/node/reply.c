@@ -179,6 +179,29 @@ write_sent(struct lcp_writer *w, void *ctx)
     lcp_write_object_end(w);
 }
 
+static void
+write_cancelled(struct lcp_writer *w, void *ctx)
+{
+    const struct sent_reply *s = ctx;
+
+    lcp_write_object(w);
+    lcp_write_member_bool(w, "ok",
+                          s->state == LCP_SENT_CANCELLED ||
+                              s->state == LCP_SENT_CANCEL_REQUESTED);
+    lcp_write_member_string(w, "id", s->waiter->id);
+    lcp_write_member_int(w, "number", (int64_t)s->waiter->number);
+    lcp_write_member_string(w, "state", lcp_ipc_sent_state_name(s->state));
+    lcp_write_object_end(w);
+}
+
+void
+lcp_pump_reply_cancelled(struct lcp_pump *p, const struct lcp_waiter *waiter, int state)
+{
+    struct sent_reply s = {waiter, state, 0};
+
+    lcp_pump_reply(p, waiter->client, waiter->is_ours, write_cancelled, &s);
+}
+
 void
 lcp_pump_reply_sent(struct lcp_pump *p, const struct lcp_waiter *waiter, int state)
 {
@@ -218,9 +241,9 @@ static void
 write_peer(struct lcp_writer *w, const struct lcp_core_peer_view *view,
            const struct lcp_read_peer *known, const struct lcp_key *offered)
 {
-    char address[LCP_ENDPOINT_TEXT_MAX + 1],
-        fingerprint[LCP_FINGERPRINT_CHARS + 1] = "",
-        refused[LCP_FINGERPRINT_CHARS + 1] = "";
+    char address[LCP_ENDPOINT_TEXT_MAX + 1];
+    char fingerprint[LCP_FINGERPRINT_CHARS + 1] = "";
+    char refused[LCP_FINGERPRINT_CHARS + 1] = "";
 
     lcp_endpoint_print(&view->endpoint, address);
     if (view->has_key) {

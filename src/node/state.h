@@ -186,6 +186,9 @@ void lcp_pump_reply_err(struct lcp_pump *p, uint64_t client, bool is_ours,
 void lcp_pump_reply_ok(struct lcp_pump *p, uint64_t client, bool is_ours);
 void lcp_pump_reply_sent(struct lcp_pump *p, const struct lcp_waiter *waiter,
                          int state);
+/* What became of a CANCEL; ok: the message is no longer sent. */
+void lcp_pump_reply_cancelled(struct lcp_pump *p, const struct lcp_waiter *waiter,
+                              int state);
 void lcp_pump_reply_count(struct lcp_pump *p, uint64_t client, bool is_ours,
                           const char *member, uint64_t count);
 void lcp_pump_reply_overview(struct lcp_pump *p, struct lcp_read *read);
