@@ -74,6 +74,10 @@ const char *lcp_os_last_error(void);
  * socket. LCP_OK only if it is the same user (or root asks). */
 LCP_MUST_USE enum lcp_err lcp_os_check_peer(int fd);
 
+/* Opens the standard streams that the starter closed, so that no file or socket of ours
+ * gets their numbers and with them what is printed. Writing to such a one fails. */
+void lcp_os_guard_stdio(void);
+
 /* Detaches from the terminal; the child goes on with 0, the parent gets the child's pid
  * after the child called lcp_os_detached(0), LCP_EIO when it failed before: then *pid
  * is the exit code it reported, 0 if it had no time to. Before any thread is started.

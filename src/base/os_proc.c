@@ -144,6 +144,15 @@ leave_session(void)
     (void)signal(SIGPIPE, SIG_IGN);
 }
 
+void
+lcp_os_guard_stdio(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+            (void)!open("/dev/null", O_RDONLY); /* the lowest number that is free */
+    }
+}
+
 enum lcp_err
 lcp_os_detach(const char *log_path, long *pid)
 {

@@ -134,6 +134,30 @@ print_page(const struct lcp_cli *cli, const struct check *c, struct lcp_span rep
     return count;
 }
 
+static const char *
+environment(const char *name)
+{
+    return getenv(name);
+}
+
+/* Nothing from a peer that is none: rather a wrong name than no mail. */
+static void
+note_unknown(struct lcp_cli *cli, const char *from)
+{
+    char fault[LCP_CONF_FAULT_MAX];
+    struct lcp_conf conf;
+    bool is_known = false;
+
+    if (lcp_conf_load(cli->home, environment, &conf, fault) != LCP_OK)
+        return;
+    for (size_t i = 0; i < conf.peer_count; i++)
+        is_known = is_known || strcmp(conf.peers[i].name, from) == 0;
+    lcp_conf_free(&conf);
+    if (!is_known)
+        fprintf(stderr,
+                "lcp: note: lcp.conf has no peer %s; lcp peer list shows them\n", from);
+}
+
 static int
 show(struct lcp_cli *cli, const struct check *c, struct lcp_span reply,
      bool from_daemon)
@@ -148,6 +172,8 @@ show(struct lcp_cli *cli, const struct check *c, struct lcp_span reply,
     else
         count = print_page(cli, c, reply, shown);
     code = lcp_flush(cli);
+    if (c->from != NULL && lcp_reply_number(reply, "count") == 0)
+        note_unknown(cli, c->from);
     if (code != LCP_EXIT_DONE || !from_daemon)
         return code;
     if (cli->args.json && lcp_reply_member(reply, "messages", &messages))

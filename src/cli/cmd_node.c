@@ -24,7 +24,7 @@ const struct lcp_command lcp_cmd_node = {
         "until\nSIGINT or SIGTERM; SIGHUP makes it read the peers in lcp.conf anew. "
         "The pid is in\n"
         "lcp status and in HOME/lcp.lock.",
-    .example = "  lcp node --detach\n  kill $(cat ~/.lcp/lcp.lock)\n",
+    .example = "  lcp node --detach\n  lcp status | grep pid\n",
     .run = run,
     .options = {{"detach", NULL, "go to the background, log to HOME/lcp.log"}},
 };

@@ -15,6 +15,7 @@ main(int argc, char **argv)
 {
     int code;
 
+    lcp_os_guard_stdio();
     if (lcp_legacy_main(argc, argv, &code))
         return code;
     return lcp_cli_main(commands, sizeof(commands) / sizeof(commands[0]), argc, argv);

@@ -173,6 +173,8 @@ lcp_cli_main(const struct lcp_command *const *commands, size_t count, int argc,
 
         cli.command = &none;
         cli.name = none.name;
+        for (int i = verb; i < argc; i++)
+            cli.args.json = cli.args.json || strcmp(argv[i], "--json") == 0;
         lcp_text_escape(lcp_span_str(argv[verb]), false, shown, sizeof(shown));
         return lcp_fail_usage(&cli, "there is no command %s; lcp --help lists them",
                               shown);
