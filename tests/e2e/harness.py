@@ -6,12 +6,14 @@ the packet format, and the canonical bytes as Python itself prints them.
 Nothing here sleeps for luck: every wait polls a condition until a deadline."""
 
 import base64
+import hashlib
 import json
 import os
 import random
 import shutil
 import signal
 import socket
+import stat
 import struct
 import subprocess
 import sys
@@ -103,12 +105,16 @@ def wait_until(condition, seconds, step=0.01):
 # --- where the binary is --------------------------------------------------------------------
 
 
+def argument(flag, variable):
+    """The word behind a flag, else an environment variable, else ""."""
+    if flag in sys.argv:
+        return sys.argv[sys.argv.index(flag) + 1]
+    return os.environ.get(variable, "")
+
+
 def lcp_binary():
     """--lcp PATH, LCP_BIN, or none (then the script says SKIP)."""
-    if "--lcp" in sys.argv:
-        path = sys.argv[sys.argv.index("--lcp") + 1]
-    else:
-        path = os.environ.get("LCP_BIN", "")
+    path = argument("--lcp", "LCP_BIN")
     if not path or not os.access(path, os.X_OK):
         skip_all("no lcp binary; give --lcp PATH or LCP_BIN (tried %r)" % path)
     return os.path.abspath(path)
@@ -519,3 +525,42 @@ class Endpoint:
 
     def close(self):
         self.socket.close()
+
+
+# --- what commands print -------------------------------------------------------------------
+
+
+def only_json(result):
+    """stdout as exactly one JSON object, or None."""
+    try:
+        value = json.loads(result.out)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def is_error(result, codes, json_code=None):
+    """One sentence on stderr and one of these exit codes; with --json the object on stdout too."""
+    if result.code not in codes or not result.err.strip():
+        return False
+    if json_code is None:
+        return True
+    value = only_json(result)
+    error = (value or {}).get("error", {})
+    wanted = json_code if isinstance(json_code, tuple) else (json_code,)
+    return set(error) == {"code", "message", "hint"} and error["code"] in wanted
+
+
+def fingerprint(key):
+    return hashlib.blake2b(base64.b64decode(key), digest_size=16).hexdigest()
+
+
+def mode_of(path):
+    return stat.S_IMODE(os.stat(path).st_mode)
+
+
+def raw_send(raw, node, message, key=None):
+    """A packet of a raw peer; true when it is acknowledged."""
+    seq = raw.next_seq()
+    raw.send(node.address, packet(DATA, seq, encode((key or raw.key).sign(message))))
+    return raw.recv_until(lambda kind, got, _: kind == ACK and got == seq, 3)[1]

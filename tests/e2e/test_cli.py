@@ -1,15 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Every command as a person or an agent uses it: the real binary, two real daemons. Shapes of
---json exactly as lcp(1) gives them, exit codes 0 to 6 and 70, and line by line what bad input
-gets."""
+--json exactly as lcp(1) gives them, and exit codes 0 to 6."""
 
-import hashlib
 import json
 import os
 import re
-import shutil
-import signal
-import stat
 import subprocess
 import sys
 import time
@@ -27,37 +22,6 @@ COMMANDS = ["init", "node", "id", "peer", "send", "check", "read", "done", "ack"
             "status", "ping", "version", "purge"]
 
 
-def only_json(result):
-    """stdout as exactly one JSON object, or None."""
-    try:
-        value = json.loads(result.out)
-    except ValueError:
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def is_error(result, codes, json_code=None):
-    """One sentence on stderr and one of these exit codes; with --json the object on stdout too."""
-    if result.code not in codes or not result.err.strip():
-        return False
-    if json_code is None:
-        return True
-    value = only_json(result)
-    error = (value or {}).get("error", {})
-    wanted = json_code if isinstance(json_code, tuple) else (json_code,)
-    return set(error) == {"code", "message", "hint"} and error["code"] in wanted
-
-
-def fingerprint(key):
-    import base64
-
-    return hashlib.blake2b(base64.b64decode(key), digest_size=16).hexdigest()
-
-
-def mode_of(path):
-    return stat.S_IMODE(os.stat(path).st_mode)
-
-
 # --- init, id, help ----------------------------------------------------------------------------
 
 
@@ -66,20 +30,20 @@ def init_and_id(scratch, binary):
     made = home.lcp("init", "--name", "Ada", "--address", home.address)
     REPORT.check(made.code == 0 and "lcp" in made.out, "init: exit 0 and the next step", made)
     key_path = os.path.join(home.path, "keys", "identity.pem")
-    REPORT.check(mode_of(home.path) == 0o700 and mode_of(key_path) == 0o600
+    REPORT.check(h.mode_of(home.path) == 0o700 and h.mode_of(key_path) == 0o600
                  and os.path.getsize(key_path) == 32 and os.path.exists(home.path + "/lcp.conf"),
                  "init: home 0700, key 0600 of 32 bytes, lcp.conf")
     before = home.seed, open(home.path + "/lcp.conf").read()
     again = home.lcp("init", "--name", "Eve", "--address", "127.0.0.9", "--json")
-    REPORT.check(is_error(again, (1,)) and (home.seed, open(home.path + "/lcp.conf").read()) == before,
+    REPORT.check(h.is_error(again, (1,)) and (home.seed, open(home.path + "/lcp.conf").read()) == before,
                  "init: never overwrites", again)
-    REPORT.check(is_error(home.lcp("init"), (2,)), "init: without --name exit 2")
+    REPORT.check(h.is_error(home.lcp("init"), (2,)), "init: without --name exit 2")
     other = h.Home(scratch, binary, "Bad")
     for name in ("a b", "a/b", "", "x" * 65, "a\tb", "a\u2003b"):
         bad = other.lcp("init", "--name", name, "--address", "127.0.0.9")
-        REPORT.check(is_error(bad, (2,)) and not os.path.exists(other.path + "/lcp.conf"),
+        REPORT.check(h.is_error(bad, (2,)) and not os.path.exists(other.path + "/lcp.conf"),
                      "init: name %r is refused" % name[:8], bad)
-    REPORT.check(is_error(other.lcp("init", "--name", "N", "--address", "nonsense"), (2,)),
+    REPORT.check(h.is_error(other.lcp("init", "--name", "N", "--address", "nonsense"), (2,)),
                  "init: a bad address is refused")
     auto = other.lcp("init", "--name", "Auto")
     REPORT.check(auto.code == 0 or "address" in (auto.out + auto.err).lower(),
@@ -87,13 +51,13 @@ def init_and_id(scratch, binary):
     shown = home.lcp("id")
     REPORT.equal(shown.out, "Ada %s:9528 %s\n" % (home.address, home.key.public),
                  "id: name, address and key on one line")
-    value = only_json(home.lcp("id", "--json"))
+    value = h.only_json(home.lcp("id", "--json"))
     REPORT.check(value and value.get("name") == "Ada" and value.get("key") == home.key.public
                  and home.address in str(value.get("address")), "id --json", value)
     by_flag = h.run([binary, "id", "--home", home.path])
     REPORT.check(by_flag.out == shown.out, "--home DIR instead of LCP_HOME", by_flag)
     nowhere = h.run([binary, "id", "--home", scratch.path("nowhere")])
-    REPORT.check(is_error(nowhere, (1,)) and "init" in nowhere.err, "id: no home: exit 1, says init",
+    REPORT.check(h.is_error(nowhere, (1,)) and "init" in nowhere.err, "id: no home: exit 1, says init",
                  nowhere)
 
 
@@ -121,12 +85,12 @@ def init_from(scratch, binary):
     took = home.lcp("init", "--name", "Old", "--address", home.address, "--from", old)
     REPORT.check(took.code == 0 and home.seed == key.seed and re.search(r"\b1\b", took.out),
                  "init --from: takes the key and says what it took", took)
-    mail = only_json(home.lcp("check", "--json"))
+    mail = h.only_json(home.lcp("check", "--json"))
     REPORT.check(mail and [m["message"] for m in mail["messages"]] == ["kept in inbox"],
                  "init --from: the inbox is there", mail)
     home.add_peer("Friend", friend.ip, friend.key.public)
     home.start()
-    sent = only_json(home.lcp("sent", "--json"))
+    sent = h.only_json(home.lcp("sent", "--json"))
     REPORT.check(sent and [m["id"] for m in sent["messages"]] == [made["outbox"]["id"]],
                  "init --from: the outbox is there", sent)
     for label, message in (("seen id", friend.key.sign(dict(
@@ -155,7 +119,7 @@ def help_and_usage(home):
     bare = home.lcp()
     REPORT.check(bare.code == 2 and all(name in bare.err for name in COMMANDS if name != "ack"),
                  "lcp alone: lists the commands", bare)
-    REPORT.check(is_error(home.lcp("frobnicate", "--json"), (2,), "usage"),
+    REPORT.check(h.is_error(home.lcp("frobnicate", "--json"), (2,), "usage"),
                  "unknown command with --json: the error object")
     rows = [("no command", []), ("unknown command", ["frobnicate"]),
             ("unknown flag", ["send", "--frobnicate", "x"]), ("flag without value", ["send", "--to"]),
@@ -169,9 +133,9 @@ def help_and_usage(home):
             ("sent with an unknown state", ["sent", "--state", "nowhere"])]
     for label, args in rows:
         got = home.lcp(*args)
-        REPORT.check(is_error(got, (2,)) and not got.out, "usage: %s: exit 2" % label, got)
+        REPORT.check(h.is_error(got, (2,)) and not got.out, "usage: %s: exit 2" % label, got)
     got = home.lcp("send", "--frobnicate", "--json")
-    REPORT.check(is_error(got, (2,), "usage"), "usage with --json: the error object", got)
+    REPORT.check(h.is_error(got, (2,), "usage"), "usage with --json: the error object", got)
     plain = home.lcp("done")
     REPORT.check("--all" in plain.err or "--through" in plain.err,
                  "plain done: says how to name what is done", plain)
@@ -184,7 +148,7 @@ def sending(one, two):
     plain = one.lcp("send", "--to", two.name, "hello")
     REPORT.check(plain.code == 0 and plain.out and not plain.err, "send: exit 0", plain)
     got = one.lcp("send", "--json", "来自A 🦞")
-    value = only_json(got) or {}
+    value = h.only_json(got) or {}
     REPORT.check(got.code == 0 and set(value) == SEND_MEMBERS and value["ok"] is True
                  and value["accepted"] is True and UUID4.match(value["id"])
                  and value["to"] == two.name and value["state"] == "acked"
@@ -197,9 +161,9 @@ def sending(one, two):
     last = two.inbox()[-1]
     REPORT.check(stdin.code == 0 and last["type"] == "task"
                  and last["message"].startswith("line 1\nline 2"), "send -: reads stdin", stdin)
-    REPORT.check(is_error(one.lcp("send", "-", stdin=b"caf\xe9"), (2,)),
+    REPORT.check(h.is_error(one.lcp("send", "-", stdin=b"caf\xe9"), (2,)),
                  "send -: invalid UTF-8 is exit 2")
-    REPORT.check(is_error(one.lcp("send", b"caf\xe9"), (2,)), "send: invalid UTF-8 in argv is exit 2")
+    REPORT.check(h.is_error(one.lcp("send", b"caf\xe9"), (2,)), "send: invalid UTF-8 in argv is exit 2")
     answer = two.lcp("send", "--type", "result", "--reply-to", str(last["_number"]), "--json", "done")
     back = one.inbox()[-1]
     REPORT.check(answer.code == 0 and back.get("replyTo") == last["id"] and back["type"] == "result",
@@ -210,23 +174,23 @@ def sending(one, two):
     own = str(uuid.uuid4())
     first = one.lcp("send", "--id", own, "--json", "only once")
     again = one.lcp("send", "--id", own, "--json", "only once")
-    REPORT.check(first.code == again.code == 0 and only_json(first)["number"]
-                 == only_json(again)["number"]
+    REPORT.check(first.code == again.code == 0 and h.only_json(first)["number"]
+                 == h.only_json(again)["number"]
                  and len([m for m in two.inbox() if m["id"] == own]) == 1,
                  "send --id twice: the same answer, one message", (first, again))
     other = one.lcp("send", "--id", own, "--json", "something else")
-    REPORT.check(is_error(other, (1,), "conflict"), "send --id for another message: conflict", other)
-    REPORT.check(is_error(one.lcp("send", "--id", "not-a-uuid", "x"), (1, 2)),
+    REPORT.check(h.is_error(other, (1,), "conflict"), "send --id for another message: conflict", other)
+    REPORT.check(h.is_error(one.lcp("send", "--id", "not-a-uuid", "x"), (1, 2)),
                  "send --id that is no UUID v4: refused")
     nobody = one.lcp("send", "--to", "Nobody", "--json", "x")
-    REPORT.check(is_error(nobody, (1, 2), "unknown-peer"), "send to nobody we know", nobody)
-    before = only_json(one.lcp("sent", "--json"))["messages"]
+    REPORT.check(h.is_error(nobody, (1, 2), "unknown-peer"), "send to nobody we know", nobody)
+    before = h.only_json(one.lcp("sent", "--json"))["messages"]
     big = one.lcp("send", "--json", "-", stdin="x" * 65498)
-    after = only_json(one.lcp("sent", "--json"))["messages"]
-    REPORT.check(is_error(big, (1, 2, 5), "too-big") and re.search(r"6\d[, ]?\d{3}", big.err)
+    after = h.only_json(one.lcp("sent", "--json"))["messages"]
+    REPORT.check(h.is_error(big, (1, 2, 5), "too-big") and re.search(r"6\d[, ]?\d{3}", big.err)
                  and before == after, "send: over the limit is refused with the limit, not queued", big)
     huge = one.lcp("send", "--json", "-", stdin="x" * 3_000_000)
-    REPORT.check(is_error(huge, (1, 2, 5), "too-big"), "send: 3 MB is refused the same way", huge)
+    REPORT.check(h.is_error(huge, (1, 2, 5), "too-big"), "send: 3 MB is refused the same way", huge)
 
 
 def checking(one, two, raw):
@@ -236,9 +200,9 @@ def checking(one, two, raw):
     one.lcp("send", "--type", "task", "-", stdin="long " + "y" * 3000)
     forged = dict(h.new_message(raw.name, two.name, "forged members"), _number=1, _peer="me",
                   _filepath="/etc/passwd", _received="now")
-    raw_send(raw, two, forged)
+    h.raw_send(raw, two, forged)
     got = two.lcp("check", "--json")
-    value = only_json(got) or {}
+    value = h.only_json(got) or {}
     mail = value.get("messages", [])
     REPORT.check(set(value) == CHECK_MEMBERS and value["count"] == len(mail) == 3
                  and value["next"] is None and value["_source"] == "daemon",
@@ -248,7 +212,7 @@ def checking(one, two, raw):
     REPORT.check(all(ours), "check --json: each message has our members", mail[:1])
     first = mail[0]
     REPORT.check(first["message"] == text and first["_peer"]["name"] == one.name
-                 and first["_peer"]["fingerprint"] == fingerprint(one.key.public)
+                 and first["_peer"]["fingerprint"] == h.fingerprint(one.key.public)
                  and json.load(open(first["_filepath"], encoding="utf-8"))["id"] == first["id"],
                  "check --json: the message whole, with its file", first)
     REPORT.check(h.signature_is_valid({n: v for n, v in first.items() if not n.startswith("_")}),
@@ -263,30 +227,23 @@ def checking(one, two, raw):
                  "check: text, with numbers, controls made visible", shown)
     REPORT.check("y" * 700 not in shown.out and "read" in shown.out,
                  "check: a long body is cut at 600 characters and says how to read on", shown)
-    REPORT.equal([m["type"] for m in only_json(two.lcp("check", "--type", "task", "--json"))
+    REPORT.equal([m["type"] for m in h.only_json(two.lcp("check", "--type", "task", "--json"))
                   ["messages"]], ["task"], "check --type")
-    REPORT.equal([m["message"] for m in only_json(two.lcp("check", "--from", raw.name, "--json"))
+    REPORT.equal([m["message"] for m in h.only_json(two.lcp("check", "--from", raw.name, "--json"))
                   ["messages"]], ["forged members"], "check --from")
-    page = only_json(two.lcp("check", "--limit", "2", "--json"))
-    rest = only_json(two.lcp("check", "--after", str(page["next"]), "--json"))
+    page = h.only_json(two.lcp("check", "--limit", "2", "--json"))
+    rest = h.only_json(two.lcp("check", "--after", str(page["next"]), "--json"))
     REPORT.check(page["count"] == 2 and page["next"] == mail[1]["_number"] and rest["count"] == 1
                  and rest["messages"][0]["id"] == last["id"], "check --limit and --after: pages",
                  (page["next"], rest["count"]))
     for number in range(120):
         one.send("many %d " % number + "z" * 200)
-    page = only_json(two.lcp("check", "--json"))
+    page = h.only_json(two.lcp("check", "--json"))
     REPORT.check(page["count"] == 100 and page["next"] is not None and len(two.inbox()) == 123,
                  "check --json: pages of 100", page["count"])
     shown = two.lcp("check")
     REPORT.check(len(shown.out.encode()) <= 8192 + 512 and "after" in shown.out,
                  "check: 8 KB at most, and how to go on (%d bytes)" % len(shown.out.encode()), shown)
-
-
-def raw_send(raw, node, message, key=None):
-    """A packet of a raw peer; true when it is acknowledged."""
-    seq = raw.next_seq()
-    raw.send(node.address, h.packet(h.DATA, seq, h.encode((key or raw.key).sign(message))))
-    return raw.recv_until(lambda kind, got, _: kind == h.ACK and got == seq, 3)[1]
 
 
 def reading(one, two):
@@ -295,18 +252,18 @@ def reading(one, two):
                         ("an id", mail[1]["id"]), ("a prefix", mail[1]["id"][:8])):
         got = two.lcp("read", name)
         REPORT.check(got.code == 0 and "y" * 3000 in got.out, "read by %s: the whole body" % label, got)
-    value = only_json(two.lcp("read", mail[0]["id"], "--json")) or {}
+    value = h.only_json(two.lcp("read", mail[0]["id"], "--json")) or {}
     REPORT.check([m["message"] for m in value.get("messages", [])] == [mail[0]["message"]],
                  "read --json", value)
     tail = "-0000-4000-8000-000000000001"
     for first in ("abcd1111", "abcd2222"):
         one.lcp("send", "--id", first + tail, "prefix " + first)
     got = two.lcp("read", "abcd", "--json")
-    REPORT.check(is_error(got, (1, 2), "ambiguous"), "read: an ambiguous prefix is an error", got)
+    REPORT.check(h.is_error(got, (1, 2), "ambiguous"), "read: an ambiguous prefix is an error", got)
     REPORT.check(two.lcp("read", "abcd1").code == 0, "read: a longer prefix is not")
     got = two.lcp("read", "99999999", "--json")
-    REPORT.check(is_error(got, (1,), "not-found"), "read: no such message", got)
-    question = only_json(one.lcp("send", "--type", "task", "--json", "question?"))
+    REPORT.check(h.is_error(got, (1,), "not-found"), "read: no such message", got)
+    question = h.only_json(one.lcp("send", "--type", "task", "--json", "question?"))
     two.lcp("send", "--type", "result", "--reply-to", question["id"], "answer!")
     got = two.lcp("read", question["id"], "--thread")
     REPORT.check(got.code == 0 and "question?" in got.out and "answer!" in got.out,
@@ -320,7 +277,7 @@ def finishing(two):
     mail = two.inbox()
     first, second, third = mail[0], mail[1], mail[5]
     got = two.lcp("done", str(first["_number"]), "#%d" % second["_number"], "--json")
-    REPORT.equal((got.code, only_json(got)), (0, {"archived": 2}), "done ID...: the shape")
+    REPORT.equal((got.code, h.only_json(got)), (0, {"archived": 2}), "done ID...: the shape")
     left = two.inbox()
     archived = os.listdir(two.path + "/data/inbox_archive")
     moved = h.wait_until(lambda: not os.path.exists(first["_filepath"]) and os.path.basename(
@@ -328,39 +285,39 @@ def finishing(two):
     REPORT.check(len(left) == len(mail) - 2 and moved, "done: gone from check, file in inbox_archive",
                  archived[:5])
     got = two.lcp("done", "--through", str(third["_number"]), "--json")
-    REPORT.equal((got.code, only_json(got)), (0, {"archived": 4}), "done --through N")
+    REPORT.equal((got.code, h.only_json(got)), (0, {"archived": 4}), "done --through N")
     got = two.lcp("ack", str(mail[6]["_number"]), "--json")
-    REPORT.equal((got.code, only_json(got)), (0, {"archived": 1}), "ack is the same command")
+    REPORT.equal((got.code, h.only_json(got)), (0, {"archived": 1}), "ack is the same command")
     got = two.lcp("done", "99999999", "--json")
-    REPORT.check(is_error(got, (1,), "not-found"), "done: no such message", got)
+    REPORT.check(h.is_error(got, (1,), "not-found"), "done: no such message", got)
     got = two.lcp("done", "--all", "--json")
-    REPORT.equal((got.code, only_json(got)), (0, {"archived": len(mail) - 7}), "done --all")
+    REPORT.equal((got.code, h.only_json(got)), (0, {"archived": len(mail) - 7}), "done --all")
     REPORT.equal(two.inbox(), [], "nothing is left")
     got = two.lcp("purge", "--older-than", "1d", "--json")
-    REPORT.check(got.code == 0 and only_json(got) == {"purged": 0}, "purge: nothing is old", got)
+    REPORT.check(got.code == 0 and h.only_json(got) == {"purged": 0}, "purge: nothing is old", got)
     h.wait_until(lambda: time.time() % 1 < 0.9, 1)
     got = two.lcp("purge", "--older-than", "0s", "--json")
     if got.code == 2:
-        got = h.wait_until(lambda: (lambda r: r if (only_json(r) or {}).get("purged") else None)(
+        got = h.wait_until(lambda: (lambda r: r if (h.only_json(r) or {}).get("purged") else None)(
             two.lcp("purge", "--older-than", "1", "--json")), 5, 0.3) or got
-    REPORT.check(got.code == 0 and (only_json(got) or {}).get("purged", 0) > 0,
+    REPORT.check(got.code == 0 and (h.only_json(got) or {}).get("purged", 0) > 0,
                  "purge --older-than: deletes archived bodies", got)
 
 
 def outgoing(one, two, raw):
     one.lcp("send", "--to", two.name, "one that is acked")
-    value = only_json(one.lcp("sent", "--json"))
+    value = h.only_json(one.lcp("sent", "--json"))
     rows = value["messages"]
     REPORT.check(rows and all(set(row) == SENT_MEMBERS for row in rows), "sent --json: the shape",
                  rows[:1])
     acked = [row for row in rows if row["state"] == "acked"]
     REPORT.check(acked and acked[0]["by"] == two.name, "sent: acked, by the peer's name", acked[:1])
     got = one.lcp("sent", str(acked[0]["number"]), "--json")
-    REPORT.equal([row["id"] for row in only_json(got)["messages"]], [acked[0]["id"]], "sent ID")
+    REPORT.equal([row["id"] for row in h.only_json(got)["messages"]], [acked[0]["id"]], "sent ID")
     two.stop()
     begin = time.monotonic()
     got = one.lcp("send", "--to", two.name, "--json", "nobody home")
-    value = only_json(got) or {}
+    value = h.only_json(got) or {}
     REPORT.check(got.code == 4 and value.get("ok") is False and value.get("accepted") is True
                  and value["state"] == "queued" and time.monotonic() - begin < 11,
                  "send to a dead peer: exit 4, queued, after the five tries", got)
@@ -368,30 +325,30 @@ def outgoing(one, two, raw):
     REPORT.check(away.code == 4 and away.ms < 2000, "send to a peer known to be away: at once",
                  (away, away.ms))
     quick = one.lcp("send", "--to", two.name, "--no-wait", "--json", "no waiting")
-    REPORT.check(quick.code == 0 and only_json(quick)["accepted"] is True and quick.ms < 2000,
+    REPORT.check(quick.code == 0 and h.only_json(quick)["accepted"] is True and quick.ms < 2000,
                  "send --no-wait: exit 0 when accepted", quick)
-    states = {row["id"]: row["state"] for row in only_json(
+    states = {row["id"]: row["state"] for row in h.only_json(
         one.lcp("sent", "--state", "queued", "--json"))["messages"]}
     REPORT.check(value.get("id") in states and set(states.values()) == {"queued"},
                  "sent --state queued", states)
-    got = one.lcp("cancel", only_json(quick)["id"], "--json")
-    REPORT.check(got.code == 0 and (only_json(got) or {}).get("state") == "cancelled"
-                 and only_json(got)["ok"] is True,
+    got = one.lcp("cancel", h.only_json(quick)["id"], "--json")
+    REPORT.check(got.code == 0 and (h.only_json(got) or {}).get("state") == "cancelled"
+                 and h.only_json(got)["ok"] is True,
                  "cancel: never transmitted: cancelled, ok", got)
     got = one.lcp("cancel", value["id"], "--json")
-    REPORT.check((only_json(got) or {}).get("state") == "cancel-requested",
+    REPORT.check((h.only_json(got) or {}).get("state") == "cancel-requested",
                  "cancel: transmitted before: cancel-requested", got)
     got = one.lcp("cancel", acked[0]["id"], "--json")
-    REPORT.check(got.code == 5 and (only_json(got) or {}).get("state") == "acked"
-                 and only_json(got)["ok"] is False, "cancel: delivered already, not ok", got)
-    short = only_json(one.lcp("send", "--to", two.name, "--ttl", "1", "--no-wait", "--json", "brief"))
-    expired = h.wait_until(lambda: only_json(one.lcp("sent", short["id"], "--json"))["messages"][0]
+    REPORT.check(got.code == 5 and (h.only_json(got) or {}).get("state") == "acked"
+                 and h.only_json(got)["ok"] is False, "cancel: delivered already, not ok", got)
+    short = h.only_json(one.lcp("send", "--to", two.name, "--ttl", "1", "--no-wait", "--json", "brief"))
+    expired = h.wait_until(lambda: h.only_json(one.lcp("sent", short["id"], "--json"))["messages"][0]
                            ["state"] == "expired", 10, 0.2)
     REPORT.check(expired, "send --ttl: expired, and visible")
     got = one.lcp("ping", two.name, "--json", seconds=40)
-    REPORT.check(got.code == 6 or is_error(got, (6,)), "ping to a dead peer: exit 6 (timed out)", got)
+    REPORT.check(got.code == 6 or h.is_error(got, (6,)), "ping to a dead peer: exit 6 (timed out)", got)
     two.start()
-    arrived = h.wait_until(lambda: only_json(one.lcp("sent", only_json(away)["id"], "--json"))
+    arrived = h.wait_until(lambda: h.only_json(one.lcp("sent", h.only_json(away)["id"], "--json"))
                            ["messages"][0]["state"] == "acked", 20, 0.2)
     texts = [m["message"] for m in two.inbox()]
     REPORT.check(arrived and "known to be away" in texts and "no waiting" not in texts
@@ -400,7 +357,7 @@ def outgoing(one, two, raw):
 
 
 def status_and_ping(one, two):
-    status = only_json(one.lcp("status", "--json")) or {}
+    status = h.only_json(one.lcp("status", "--json")) or {}
     for name in ("peer", "peer_ip", "peer_online", "peer_last_seen", "inbox_count", "uptime", "peers",
                  "store", "buffers", "counters", "degraded", "version"):
         REPORT.check(name in status, "status --json: " + name, sorted(status))
@@ -412,15 +369,15 @@ def status_and_ping(one, two):
     got = one.lcp("ping", two.name)
     REPORT.check(got.code == 0 and got.out, "ping: exit 0", got)
     got = one.lcp("ping", two.name, "--json")
-    REPORT.check(got.code == 0 and only_json(got).get("ok") is True
-                 and only_json(got).get("peer") == two.name, "ping --json", got)
+    REPORT.check(got.code == 0 and h.only_json(got).get("ok") is True
+                 and h.only_json(got).get("peer") == two.name, "ping --json", got)
     before = len(two.inbox())
     REPORT.check(len(two.inbox()) == before and not [m for m in one.inbox() if m["type"] == "pong"],
                  "ping and pong are no mail")
     got = one.lcp("ping", "Nobody", "--json")
-    REPORT.check(is_error(got, (1, 2), "unknown-peer"), "ping nobody we know", got)
+    REPORT.check(h.is_error(got, (1, 2), "unknown-peer"), "ping nobody we know", got)
     got = one.lcp("version")
-    value = only_json(one.lcp("version", "--json"))
+    value = h.only_json(one.lcp("version", "--json"))
     REPORT.check(got.code == 0 and re.search(r"\d+\.\d+", got.out) and "sqlite" in got.out.lower()
                  and value is not None, "version: ours and the libraries'", (got, value))
 
@@ -441,10 +398,10 @@ def peers(scratch, binary, one, two):
     after = open(conf).read()
     REPORT.check(got.code == 0 and "# a comment of mine" in after and "; and another" in after
                  and late.key.public in after, "peer add: edits lcp.conf and keeps its comments", got)
-    REPORT.check(raw_send(late, one, h.new_message("Late", one.name, "taken up at once")),
+    REPORT.check(h.raw_send(late, one, h.new_message("Late", one.name, "taken up at once")),
                  "peer add: a running daemon takes it up at once")
     many = one.lcp("send", "--json", "to whom?")
-    REPORT.check(is_error(many, (2, 1), ("usage", "no-peer", "unknown-peer", "bad-request",
+    REPORT.check(h.is_error(many, (2, 1), ("usage", "no-peer", "unknown-peer", "bad-request",
                                          "ambiguous")), "send without --to and two peers: an error", many)
     rows = [("itself", ["Me", one.address + ":9528", one.key.public], (1, 2)),
             ("its own key elsewhere", ["Me", "127.9.9.9", one.key.public], (1, 2)),
@@ -457,27 +414,27 @@ def peers(scratch, binary, one, two):
     for label, args, codes in rows:
         before = open(conf).read()
         got = one.lcp("peer", "add", *args)
-        REPORT.check(is_error(got, codes) and open(conf).read() == before,
+        REPORT.check(h.is_error(got, codes) and open(conf).read() == before,
                      "peer add: %s is refused, lcp.conf untouched" % label, got)
     h.wait_until(lambda: one.status()["peer_online"], 10, 0.1)
     got = one.lcp("peer", "list")
-    value = only_json(one.lcp("peer", "list", "--json"))
+    value = h.only_json(one.lcp("peer", "list", "--json"))
     row = [p for p in value["peers"] if p["name"] == two.name][0]
     REPORT.check("Late" in got.out and row["online"] is True and row["pinned"] == "config"
-                 and row["fingerprint"] == fingerprint(two.key.public) and row["queued"] == 0
+                 and row["fingerprint"] == h.fingerprint(two.key.public) and row["queued"] == 0
                  and "rtt_ms" in row, "peer list: fingerprint, how pinned, online, RTT, queued", row)
     other_port = one.lcp("peer", "add", "OddPort", "127.9.9.8:9999")
     REPORT.check(other_port.code == 0 and "port" in (other_port.out + other_port.err).lower(),
                  "peer add: a port unlike ours is pointed out", other_port)
     got = one.lcp("peer", "remove", "OddPort")
     REPORT.check(got.code == 0 and "OddPort" not in open(conf).read(), "peer remove", got)
-    REPORT.check(is_error(one.lcp("peer", "remove", "OddPort"), (1,)), "peer remove: not there")
+    REPORT.check(h.is_error(one.lcp("peer", "remove", "OddPort"), (1,)), "peer remove: not there")
     moved = h.Endpoint(key=late.key)
     got = one.lcp("peer", "set", "Late", "Address=" + moved.ip)
-    REPORT.check(got.code == 0 and raw_send(moved, one, h.new_message("Late", one.name, "moved"))
-                 and not raw_send(late, one, h.new_message("Late", one.name, "from the old place")),
+    REPORT.check(got.code == 0 and h.raw_send(moved, one, h.new_message("Late", one.name, "moved"))
+                 and not h.raw_send(late, one, h.new_message("Late", one.name, "from the old place")),
                  "peer set Address: counts from now on", got)
-    REPORT.check(is_error(one.lcp("peer", "set", "Late", "Frobnicate=1"), (1, 2)),
+    REPORT.check(h.is_error(one.lcp("peer", "set", "Late", "Frobnicate=1"), (1, 2)),
                  "peer set: an unknown key is refused")
     pinning(one)
     one.lcp("peer", "remove", "Late")
@@ -489,334 +446,27 @@ def pinning(one):
     new = h.Endpoint()
     got = one.lcp("peer", "add", "New", new.ip)
     REPORT.check(got.code == 0, "peer add without a key", got)
-    REPORT.check(raw_send(new, one, h.new_message("New", one.name, "first contact")),
+    REPORT.check(h.raw_send(new, one, h.new_message("New", one.name, "first contact")),
                  "without a key: the first verified message is taken")
-    row = [p for p in only_json(one.lcp("peer", "list", "--json"))["peers"] if p["name"] == "New"][0]
-    REPORT.check(row["pinned"] == "first contact" and row["fingerprint"] == fingerprint(new.key.public)
-                 and fingerprint(new.key.public) in one.log_tail(100000),
+    row = [p for p in h.only_json(one.lcp("peer", "list", "--json"))["peers"] if p["name"] == "New"][0]
+    REPORT.check(row["pinned"] == "first contact" and row["fingerprint"] == h.fingerprint(new.key.public)
+                 and h.fingerprint(new.key.public) in one.log_tail(100000),
                  "and pins its key, with the fingerprint in the log", row)
     other = h.Key()
-    REPORT.check(not raw_send(new, one, h.new_message("New", one.name, "changed key"), other),
+    REPORT.check(not h.raw_send(new, one, h.new_message("New", one.name, "changed key"), other),
                  "a changed key is refused")
     wrong = one.lcp("peer", "trust", "New", "0" * 32)
-    REPORT.check(is_error(wrong, (1, 5)), "peer trust: a fingerprint nobody showed is refused", wrong)
-    got = one.lcp("peer", "trust", "New", fingerprint(other.public))
-    REPORT.check(got.code == 0 and raw_send(new, one, h.new_message("New", one.name, "trusted"), other),
+    REPORT.check(h.is_error(wrong, (1, 5)), "peer trust: a fingerprint nobody showed is refused", wrong)
+    got = one.lcp("peer", "trust", "New", h.fingerprint(other.public))
+    REPORT.check(got.code == 0 and h.raw_send(new, one, h.new_message("New", one.name, "trusted"), other),
                  "peer trust NAME FINGERPRINT: taken from now on", got)
-    REPORT.check(not raw_send(new, one, h.new_message("New", one.name, "old key")),
+    REPORT.check(not h.raw_send(new, one, h.new_message("New", one.name, "old key")),
                  "and the former key no longer is")
     texts = [m["message"] for m in one.inbox()]
     REPORT.check("first contact" in texts and "trusted" in texts and "changed key" not in texts
                  and "old key" not in texts, "the inbox holds what was trusted", texts[-5:])
     one.lcp("peer", "remove", "New")
     new.close()
-
-
-# --- the daemon as a process -------------------------------------------------------------------------
-
-
-def daemon(scratch, binary):
-    home = h.Home(scratch, binary, "Dora").init()
-    for how in (signal.SIGTERM, signal.SIGINT):
-        home.start()
-        code, ms = home.stop(how)
-        REPORT.check(code == 0 and ms < 2000, "%s: exit 0 in under 2 s (%.0f ms)" % (how.name, ms),
-                     code)
-    REPORT.check(not os.path.exists(home.socket), "the socket is gone after a clean end")
-    home.start()
-    second = home.lcp("node")
-    REPORT.check(is_error(second, (1,)) and second.ms < 5000 and "uptime" in home.status(),
-                 "a second daemon on the home: a sentence, exit 1", second)
-    peer = h.Endpoint()
-    with open(home.path + "/lcp.conf", "a") as file:
-        file.write("\n[Peer]\nName = Hup\nAddress = %s\nPublicKey = %s\n" % (peer.ip, peer.key.public))
-    home.process.send_signal(signal.SIGHUP)
-    taken = h.wait_until(lambda: [p for p in home.status()["peers"] if p["name"] == "Hup"], 5)
-    REPORT.check(taken and raw_send(peer, home, h.new_message("Hup", "Dora", "after SIGHUP")),
-                 "SIGHUP rereads the peers")
-    with open(home.path + "/lcp.conf", "a") as file:
-        file.write("nonsense without an equals sign\n")
-    home.process.send_signal(signal.SIGHUP)
-    told = h.wait_until(lambda: "lcp.conf:" in home.log_tail(), 5)
-    REPORT.check(told and home.alive() and raw_send(peer, home, h.new_message("Hup", "Dora", "still")),
-                 "SIGHUP with a broken lcp.conf: said in the log, the old peers stay",
-                 home.log_tail(500))
-    home.stop()
-    got = home.lcp("node", "--detach", "--json")
-    REPORT.check(is_error(got, (2,), "config"), "node --detach, broken lcp.conf: exit 2, the object", got)
-    text = open(home.path + "/lcp.conf").read().replace("nonsense without an equals sign\n", "")
-    with open(home.path + "/lcp.conf", "w") as file:
-        file.write(text)
-    got = home.lcp("node", "--detach")
-    pid = None
-    if REPORT.check(got.code == 0, "node --detach: exit 0 when it serves", got):
-        status = home.status()
-        pid = status.get("pid")
-        REPORT.check("ready: " in open(home.path + "/lcp.log").read(),
-                     "node --detach: log in HOME/lcp.log, from ready on")
-        REPORT.check(is_error(home.lcp("node", "--json"), (1,), "running"),
-                     "node --json beside a daemon: running")
-        shut = h.run(["sh", "-c", '"$0" check >&-', home.binary], env=home.env)
-        REPORT.check(shut.code == 1 and shut.err, "a closed stdout: an error", shut)
-        os.kill(pid, signal.SIGTERM)
-        REPORT.check(h.wait_until(lambda: not os.path.exists("/proc/%d" % pid), 5),
-                     "node --detach: SIGTERM ends it")
-    peer.close()
-    # A stale socket of a killed daemon is no obstacle; a foreign object at its path is kept.
-    home.start()
-    home.kill()
-    REPORT.check(os.path.exists(home.socket), "kill -9 leaves the socket behind")
-    home.start()
-    REPORT.check("uptime" in home.status(), "and the next start takes it over")
-    home.stop()
-    with open(home.socket, "w") as file:
-        file.write("precious")
-    home.start(wait=False)
-    h.wait_until(lambda: home.process.poll() is not None, 5)
-    REPORT.check(os.path.isfile(home.socket) and open(home.socket).read() == "precious",
-                 "a foreign file at the socket's path is never removed", home.log_tail(300))
-    home.stop()
-    os.unlink(home.socket)
-    deep = h.Home(scratch, binary, "Deep", folder=scratch.path("d" * 60, "e" * 60))
-    os.makedirs(deep.path)
-    deep.init()
-    got = deep.lcp("node", seconds=10)
-    REPORT.check(is_error(got, (1, 2)) and re.search(r"10[0-9]", got.err),
-                 "a path too long for a socket: an error with the limit", got)
-
-
-def late_address(scratch, binary):
-    """The address is not up at start: serves, queues, and binds when it appears."""
-    if os.geteuid() != 0 or h.run(["unshare", "-n", "true"]).code != 0:
-        REPORT.skip("address not up yet", "needs root and network namespaces")
-        return
-    home = h.Home(scratch, binary, "Lily", address="192.0.2.55").init()
-    home.add_peer("Peer", "192.0.2.56", h.Key().public)
-    # Without lo a fresh namespace has no routing table, and then any address can be bound.
-    home.start(prefix=("unshare", "-n", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"))
-    status = home.status()
-    REPORT.check(status["bound"] is False, "address not up: the daemon serves, unbound", status)
-    got = home.lcp("send", "--no-wait", "--json", "queued meanwhile")
-    REPORT.check(got.code == 0 and only_json(got)["accepted"], "address not up: it queues", got)
-    inside = ["nsenter", "-t", str(home.process.pid), "-n"]
-    added = h.run(inside + ["ip", "addr", "add", "192.0.2.55/32", "dev", "lo"])
-    REPORT.check(added.code == 0 and h.wait_until(lambda: home.status()["bound"], 20, 0.1),
-                 "address not up: bound when it appears", (added, home.log_tail(500)))
-    home.stop()
-
-
-# --- bad input ---------------------------------------------------------------------------------------------
-
-
-def broken_conf(scratch, binary):
-    home = h.Home(scratch, binary, "Conf").init()
-    conf = home.path + "/lcp.conf"
-    good = open(conf).read()
-    lines = good.count("\n")
-    key = h.Key().public
-    peer = "[Peer]\nName = X\nAddress = 127.3.3.3\nPublicKey = %s\n" % key
-    rows = [("an unknown key", good + "[Peer]\nFrobnicate = 1\n", lines + 2),
-            ("an unknown section", good + "[Party]\nName = x\n", None),
-            ("a line without =", good + "nonsense\n", lines + 1),
-            ("a bad address", good + "[Peer]\nName = X\nAddress = nonsense\n", lines + 3),
-            ("a bad key", good + "[Peer]\nName = X\nAddress = 127.3.3.3\nPublicKey = AAAA\n", lines + 4),
-            ("a bad name", good + "[Peer]\nName = a b\nAddress = 127.3.3.3\n", lines + 2),
-            ("a peer without address", good + "[Peer]\nName = X\n", None),
-            ("a peer without name", good + "[Peer]\nAddress = 127.3.3.3\n", None),
-            ("two peers of one name", good + peer + peer.replace("127.3.3.3", "127.3.3.4"), None),
-            ("two peers at one address", good + peer + peer.replace("Name = X", "Name = Y"), None),
-            ("no name of our own", "[Node]\nAddress = 127.3.3.3\n", None),
-            ("an empty file", "", None),
-            ("a bad number", good.replace("[Node]", "[Node]\nHeartbeatInterval = soon"), None)]
-    for label, text, line in rows:
-        with open(conf, "w") as file:
-            file.write(text)
-        got = home.lcp("node", seconds=5)
-        wanted = "lcp.conf:%s" % (line if line else "")
-        REPORT.check(is_error(got, (1, 2)) and wanted in got.err,
-                     "broken lcp.conf: %s: file, line, what was expected" % label, (wanted, got))
-    with open(conf, "w") as file:
-        file.write(good)
-    got = home.lcp("node", env={"LCP_PORT": "70000"}, seconds=5)
-    REPORT.check(is_error(got, (1, 2)) and "LCP_PORT" in got.err, "a bad environment variable is named",
-                 got)
-    # A key in lcp.conf that contradicts a pin.
-    with open(conf, "w") as file:
-        file.write(good + peer)
-    home.start()
-    home.stop()
-    with open(conf, "w") as file:
-        file.write(good + peer.replace(key, h.Key().public))
-    got = home.lcp("node", seconds=5)
-    REPORT.check(is_error(got, (1, 2)) and "X" in got.err and "trust" in got.err,
-                 "a key in lcp.conf that contradicts a pin is an error at start", got)
-
-
-def no_daemon(scratch, binary):
-    home = h.Home(scratch, binary, "Nora").init()
-    peer = h.Endpoint()
-    peer.name = "Paul"
-    home.add_peer("Paul", peer.ip, peer.key.public)
-    home.start()
-    raw_send(peer, home, h.new_message("Paul", "Nora", "unread mail"))
-    home.stop()
-    got = home.lcp("check", "--json")
-    value = only_json(got) or {}
-    REPORT.check(got.code == 0 and set(value) == CHECK_MEMBERS and value["_source"] == "direct"
-                 and [m["message"] for m in value["messages"]] == ["unread mail"],
-                 "no daemon: check reads the store, `_source` direct", got)
-    text = home.lcp("check")
-    REPORT.check(text.code == 0 and "unread mail" in text.out
-                 and "daemon" in (text.out + text.err).lower(), "no daemon: check says so", text)
-    for args in (["send", "x"], ["ping", "Paul"], ["status"], ["cancel", "1"], ["done", "1"]):
-        got = home.lcp(*args, "--json")
-        REPORT.check(is_error(got, (3,), "no-daemon") and "lcp node" in got.err,
-                     "no daemon: %s: exit 3, says how to start it" % args[0], got)
-    home.start()
-    archived = home.ask("ACK", ids=[], v=0)
-    legacy = h.ipc_once(home.socket, {"cmd": "ACK"})
-    REPORT.check(legacy.get("archived") == 0, "reading without a daemon marked nothing",
-                 (archived, legacy))
-    home.stop()
-    peer.close()
-
-
-def bad_key_file(scratch, binary):
-    home = h.Home(scratch, binary, "Kay").init()
-    path = home.path + "/keys/identity.pem"
-    for mode in (0o644, 0o640, 0o604):
-        os.chmod(path, mode)
-        got = home.lcp("node", seconds=5)
-        REPORT.check(is_error(got, (1,)) and "chmod" in got.err and "identity.pem" in got.err,
-                     "a key file with mode %o: refused, with the chmod to run" % mode, got)
-    os.chmod(path, 0o600)
-    with open(path, "ab") as file:
-        file.write(b"x")
-    got = home.lcp("node", seconds=5)
-    REPORT.check(is_error(got, (1,)) and "identity.pem" in got.err, "a key file of 33 bytes: refused",
-                 got)
-
-
-def sandboxed(scratch, binary):
-    if os.geteuid() != 0 or shutil.which("setpriv") is None:
-        REPORT.skip("sandboxed", "needs root and setpriv to become another user")
-        return
-    os.chmod(scratch.root, 0o755)
-    public = scratch.path("lcp")
-    shutil.copy(binary, public)
-    home = h.Home(scratch, binary, "Sandy").init()
-    home.start()
-    nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", public]
-    for label, mode in (("the home is closed", 0o700), ("only the socket is closed", 0o755)):
-        os.chmod(home.path, mode)
-        os.chmod(home.path + "/lcp.conf", 0o644)
-        for command in (["status"], ["send", "x"]):
-            got = h.run(nobody + command + ["--json", "--home", home.path], 10, home.env)
-            REPORT.check(is_error(got, (1,), "sandboxed"),
-                         "%s: %s: `sandboxed`, not `no daemon`" % (label, command[0]), got)
-    os.chmod(home.path, 0o700)
-    REPORT.check("uptime" in home.status(), "and the owner is served")
-    home.stop()
-    os.chmod(scratch.root, 0o700)
-
-
-def full_disk(scratch, binary, label, before_start, fill, empty, env=None):
-    """Degraded, nothing acknowledged that is not stored, and service resumes by itself."""
-    home = h.Home(scratch, binary, "Full" + label).init()
-    peer, target = h.Endpoint(), h.Endpoint()
-    peer.name = "Paul"
-    home.add_peer("Paul", peer.ip, peer.key.public)
-    before_start(home)
-    home.start(env=env)
-    REPORT.check(raw_send(peer, home, h.new_message("Paul", home.name, "before")),
-                 "full disk (%s): stored while there is room" % label)
-    fill(home)
-    acked = []
-    for number in range(40):
-        text = "full %d " % number + "x" * 30000
-        seq = peer.next_seq()
-        payload = h.encode(peer.key.sign(h.new_message("Paul", home.name, text)))
-        peer.send(home.address, h.packet(h.DATA, seq, payload))
-        _, found = peer.recv_until(lambda kind, got, _: kind == h.ACK and got == seq, 0.3)
-        if found:
-            acked.append(text)
-        elif number > 5:
-            break
-    status = home.status()
-    REPORT.check(len(acked) < 40 and status["degraded"], "full disk (%s): no ACK, STATUS `degraded`"
-                 % label, (len(acked), status["degraded"]))
-    got = home.lcp("send", "--to", "Paul", "--no-wait", "--json", "-", stdin="y" * 30000)
-    REPORT.check(is_error(got, (1, 4), "storage-full"), "full disk (%s): send is refused, not accepted"
-                 % label, got)
-    got = home.lcp("check")
-    REPORT.check(home.alive() and got.code == 0 and "before" in got.out,
-                 "full disk (%s): reading works" % label, got)
-    empty(home)
-    made = h.new_message("Paul", home.name, "after")
-    resumed = h.wait_until(lambda: raw_send(peer, home, made), 30, 0.1)
-    REPORT.check(resumed and h.wait_until(lambda: not home.status()["degraded"], 10, 0.1),
-                 "full disk (%s): service resumes without a restart" % label, home.log_tail(800))
-    texts = [m["message"] for m in home.inbox()]
-    REPORT.check(all(text in texts for text in acked + ["before", "after"])
-                 and len(texts) == len(set(texts)),
-                 "full disk (%s): all that was acknowledged is there (%d)" % (label, len(acked) + 2),
-                 [text[:10] for text in texts])
-    home.stop()
-    peer.close()
-    target.close()
-
-
-def full_disks(scratch, binary, shim):
-    def mount(home):
-        data = home.path + "/data"
-        os.makedirs(data, exist_ok=True)
-        made = h.run(["mount", "-t", "tmpfs", "-o", "size=3m,mode=0700", "tmpfs", data])
-        if made.code != 0:
-            raise PermissionError(made.err)
-        scratch.mounts.append(data)
-
-    def fill(home):
-        with open(home.path + "/data/ballast", "wb", buffering=0) as file:
-            try:
-                while True:
-                    file.write(bytes(4096))
-            except OSError:
-                pass
-
-    def empty(home):
-        os.unlink(home.path + "/data/ballast")
-
-    if os.geteuid() == 0:
-        try:
-            full_disk(scratch, binary, "T", mount, fill, empty)
-        except PermissionError as error:
-            REPORT.skip("full disk on a mount", "mount is not permitted here: %s" % error)
-    else:
-        REPORT.skip("full disk on a mount", "needs root")
-    if not os.path.exists(shim):
-        REPORT.skip("full disk by injection", "no killpoint.so")
-        return
-    strike = scratch.path("strike")
-    env = {"LD_PRELOAD": shim, "LCP_KILL_AT": "no-space:0", "LCP_KILL_LOG": strike,
-           "ASAN_OPTIONS": "verify_asan_link_order=0"}
-    full_disk(scratch, binary, "I", lambda home: None, lambda home: open(strike, "w").close(),
-              lambda home: os.unlink(strike), env)
-    # A sync that fails is another thing: what was promised is unknown, the process ends with 70.
-    home = h.Home(scratch, binary, "Sync").init()
-    peer = h.Endpoint()
-    home.add_peer("Paul", peer.ip, peer.key.public)
-    home.start(env=dict(env, LCP_KILL_AT="bad-sync:0"))
-    open(strike, "w").close()
-    acked = raw_send(peer, home, h.new_message("Paul", "Sync", "unsynced"))
-    h.wait_until(lambda: not home.alive(), 5)
-    REPORT.check(not acked and home.process.poll() == 70,
-                 "a failed sync: no ACK, exit 70", (acked, home.process.poll(), home.log_tail(500)))
-    os.unlink(strike)
-    home.start()
-    REPORT.check(raw_send(peer, home, h.new_message("Paul", "Sync", "next life")),
-                 "and the next start serves")
-    home.stop()
-    peer.close()
 
 
 # --- the legacy names -------------------------------------------------------------------------------------
@@ -842,17 +492,17 @@ def legacy_names(scratch, binary, one, two):
     got = legacy(one, "lcp_send", "--type", "result", "--reply-to", value.get("id", ""), "完成!")
     REPORT.check(got.code == 0, "lcp_send --reply-to", got)
     got = legacy(two, "lcp_check")
-    value = only_json(got) or {}
+    value = h.only_json(got) or {}
     REPORT.check(got.code == 0 and {"count", "messages", "_source"} <= set(value)
                  and value["count"] == 2 and value["_source"] == "daemon"
                  and value["messages"][0]["message"] == "处理数据X"
                  and value["messages"][1]["replyTo"] == value["messages"][0]["id"],
                  "lcp_check: count, messages, _source daemon", got)
     got = legacy(two, "lcp_check", "--pretty")
-    REPORT.check(got.code == 0 and "处理数据X" in got.out and only_json(got) is None,
+    REPORT.check(got.code == 0 and "处理数据X" in got.out and h.only_json(got) is None,
                  "lcp_check --pretty: a short list", got)
     got = legacy(two, "lcp_status")
-    value = only_json(got) or {}
+    value = h.only_json(got) or {}
     REPORT.check(got.code == 0 and all(name in value for name in (
         "peer", "peer_ip", "peer_online", "peer_last_seen", "inbox_count", "uptime")),
         "lcp_status: the legacy members", got)
@@ -860,7 +510,7 @@ def legacy_names(scratch, binary, one, two):
     REPORT.check(got.code == 0 and '"archived": 2' in got.out.replace("\n", " "), "lcp_ack", got)
     two.stop()
     got = legacy(two, "lcp_check")
-    value = only_json(got) or {}
+    value = h.only_json(got) or {}
     REPORT.check(got.code == 0 and value.get("_source") == "direct",
                  "lcp_check without a daemon: reads the folder, _source direct", got)
     got = legacy(one, "lcp_send", "to a dead peer")
@@ -882,10 +532,7 @@ def legacy_names(scratch, binary, one, two):
 
 def main():
     binary = h.lcp_binary()
-    shim = os.environ.get("LCP_KILLPOINT", "")
-    if "--killpoint" in sys.argv:
-        shim = os.path.abspath(sys.argv[sys.argv.index("--killpoint") + 1])
-    only = sys.argv[sys.argv.index("--only") + 1].split(",") if "--only" in sys.argv else None
+    only = h.argument("--only", "").split(",")
     with h.Scratch() as scratch:
         one, two = h.pair(scratch, binary, {"HEARTBEAT_INTERVAL_S": "1", "PEER_TIMEOUT_S": "4"})
         raw = h.Endpoint()
@@ -900,16 +547,9 @@ def main():
                  ("done", lambda: finishing(two)), ("status", lambda: status_and_ping(one, two)),
                  ("sent", lambda: outgoing(one, two, raw)),
                  ("legacy", lambda: legacy_names(scratch, binary, one, two)),
-                 ("peers", lambda: peers(scratch, binary, one, two)),
-                 ("daemon", lambda: daemon(scratch, binary)),
-                 ("late", lambda: late_address(scratch, binary)),
-                 ("conf", lambda: broken_conf(scratch, binary)),
-                 ("nodaemon", lambda: no_daemon(scratch, binary)),
-                 ("key", lambda: bad_key_file(scratch, binary)),
-                 ("sandboxed", lambda: sandboxed(scratch, binary)),
-                 ("disk", lambda: full_disks(scratch, binary, shim))]
+                 ("peers", lambda: peers(scratch, binary, one, two))]
         for name, step in steps:
-            if only is not None and name not in only:
+            if only != [""] and name not in only:
                 continue
             print("# " + name, flush=True)
             try:

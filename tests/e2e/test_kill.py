@@ -240,9 +240,7 @@ def judge(house, callers):
 
 def main():
     binary = h.lcp_binary()
-    shim = os.environ.get("LCP_KILLPOINT", "")
-    if "--killpoint" in sys.argv:
-        shim = sys.argv[sys.argv.index("--killpoint") + 1]
+    shim = h.argument("--killpoint", "LCP_KILLPOINT")
     if not sys.platform.startswith("linux") or not os.path.exists(shim):
         h.skip_all("needs Linux and killpoint.so (--killpoint PATH or LCP_KILLPOINT)")
     slow = h.is_sanitized(binary)

@@ -59,6 +59,7 @@ class Node:
         self.count = {"in_data": 0, "in_ack": 0, "in_heartbeat": 0, "out_ack": 0, "out_data": 0,
                       "stored": 0, "duplicate": 0, "bad_signature": 0, "ack_unmatched": 0,
                       "dropped": 0}
+        self.late, self.late_seq = 0, None
         self.acked_seqs = []
         self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
@@ -126,7 +127,12 @@ class Node:
                 if self.dropped("in_data"):
                     continue
                 self.last_seen = time.time()
-                self.transmit(ACK, seq, b"", (source_ip, self.port))
+                if self.late > 0:
+                    seq = self.late_seq = self.late_seq or seq
+                    self.late -= 1
+                if self.late == 0:
+                    self.late_seq = None
+                    self.transmit(ACK, seq, b"", (source_ip, self.port))
                 if self.audit:
                     payload = datagram[9:]
                     self.audit.write(struct.pack(">II", seq, len(payload)) + payload)
@@ -285,6 +291,10 @@ class Node:
         if cmd == "X-STATS":
             return {"receiver_alive": self.receiver.is_alive(), "count": self.count,
                     "drop": self.drop, "acked": self.acked_seqs[-64:]}
+        if cmd == "X-LATE":
+            # Silence until the n-th DATA from now on; then the ACK of the first of them.
+            self.late = request["after"]
+            return {"ok": True}
         if cmd == "X-RAW":
             self.udp.sendto(base64.b64decode(request["data"]), (self.peer_ip, self.port))
             return {"ok": True}

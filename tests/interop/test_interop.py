@@ -8,14 +8,14 @@ import base64
 import json
 import os
 import random
-import struct
-import subprocess
 import sys
 import threading
 import time
+import traceback
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
 import harness as h  # noqa: E402
+import legacy  # noqa: E402
 import legacy_client  # noqa: E402
 
 REPORT = h.Report("test_interop")
@@ -34,92 +34,6 @@ TEXTS = [
     ("json in a string", '{"id": [1, 2.5e300, NaN], "security": null}'),
     ("long", "龙" * 20000),
 ]
-
-
-def as_it_came(message):
-    """Without the members that the receiver adds for display."""
-    return {name: value for name, value in message.items() if not name.startswith("_")}
-
-
-class Legacy:
-    """A legacy node as a process."""
-
-    def __init__(self, scratch, name, peer_name, address, peer_address):
-        self.scratch, self.name = scratch, name
-        self.address, self.peer_address = address, peer_address
-        self.path = scratch.path("py-" + name)
-        os.makedirs(self.path, exist_ok=True)
-        self.socket = os.path.join(self.path, "lcp.sock")
-        self.audit = os.path.join(self.path, "audit.bin")
-        self.env = {"LCP_NAME": name, "LCP_PEER_NAME": peer_name, "LCP_DIR": self.path,
-                    "IPC_SOCKET": self.socket, "HEARTBEAT_INTERVAL_S": "0.5",
-                    "PEER_TIMEOUT_S": "3", "LCP_AUDIT": self.audit}
-        seed_path = os.path.join(self.path, "keys", "identity.pem")
-        os.makedirs(os.path.dirname(seed_path), exist_ok=True)
-        self.key = h.Key()
-        with open(seed_path, "wb") as file:
-            file.write(self.key.seed)
-        self.process = None
-
-    def start(self):
-        env = dict(os.environ)
-        env.update(self.env)
-        if os.path.exists(self.socket):
-            os.unlink(self.socket)
-        log = open(os.path.join(self.path, "log"), "ab")
-        self.process = subprocess.Popen(
-            [sys.executable, os.path.join(h.INTEROP, "legacy_node.py"), "--my-ip", self.address,
-             "--peer-ip", self.peer_address], env=env, stdout=log, stderr=log)
-        log.close()
-        self.scratch.processes.append(self.process)
-
-        def answers():
-            try:
-                return "uptime" in self.ask("STATUS")
-            except (OSError, ValueError, h.IpcClosed):
-                return False
-        if not h.wait_until(answers, 10):
-            raise RuntimeError("the legacy node does not start")
-        return self
-
-    def stop(self):
-        h.end_process(self.process)
-
-    def ask(self, cmd, seconds=15, **members):
-        return h.ipc_once(self.socket, dict({"cmd": cmd}, **members), seconds)
-
-    def send(self, text, kind="chat", **more):
-        return self.ask("SEND", payload=dict({"type": kind, "message": text}, **more))
-
-    def stats(self):
-        return self.ask("X-STATS")
-
-    def drop(self, **what):
-        return self.ask("X-DROP", drop=what)
-
-    def inbox(self):
-        """A CHECK that meets a file half written gets an error: it writes them in place."""
-        reply = h.wait_until(lambda: (lambda got: got if "messages" in got else None)(
-            self.ask("CHECK")), 5)
-        return reply["messages"]
-
-    def find(self, text, seconds=3):
-        """It acknowledges first and stores then, so what was acknowledged may come later."""
-        def there():
-            return [message for message in self.inbox() if message["message"] == text]
-        return h.wait_until(there, seconds)
-
-    def payloads(self):
-        """Every DATA payload it received, as (seq, bytes)."""
-        found = []
-        with open(self.audit, "rb") as file:
-            whole = file.read()
-        at = 0
-        while at + 8 <= len(whole):
-            seq, size = struct.unpack(">II", whole[at:at + 8])
-            found.append((seq, whole[at + 8:at + 8 + size]))
-            at += 8 + size
-        return found
 
 
 # --- the Python node by itself -------------------------------------------------------------
@@ -162,14 +76,14 @@ def killer_payload(label, payload, key):
 
 def python_node_is_what_it_claims(scratch):
     ip = [h.free_address() for _ in range(2)]
-    nodes = [Legacy(scratch, "P1", "P2", ip[0], ip[1]), Legacy(scratch, "P2", "P1", ip[1], ip[0])]
+    nodes = [legacy.Legacy(scratch, "P1", "P2", ip[0], ip[1]), legacy.Legacy(scratch, "P2", "P1", ip[1], ip[0])]
     for node in nodes:
         node.start()
     for label, text in TEXTS:
         reply = nodes[0].send(text)
         got = nodes[1].find(text)
         REPORT.check(reply["ok"] and len(got) == 1 and got[0]["id"] == reply["id"]
-                     and h.signature_is_valid(as_it_came(got[0])), "python to python: " + label,
+                     and h.signature_is_valid(legacy.as_it_came(got[0])), "python to python: " + label,
                      reply)
     nodes[1].drop(out_ack=1)
     begin = time.monotonic()
@@ -183,52 +97,15 @@ def python_node_is_what_it_claims(scratch):
 
     key, endpoint = h.Key(), h.Endpoint()
     for label, payload in KILLERS:
-        victim = Legacy(scratch, "V", "P1", h.free_address(), endpoint.ip).start()
+        victim = legacy.Legacy(scratch, "V", "P1", h.free_address(), endpoint.ip).start()
         seq = endpoint.next_seq()
         endpoint.send(victim.address, h.packet(h.DATA, seq, killer_payload(label, payload, key)))
         died = h.wait_until(lambda: not victim.stats()["receiver_alive"], 5)
         _, acked = endpoint.recv_until(lambda kind, got, _: kind == h.ACK and got == seq, 2)
-        REPORT.check(died and acked and fault_of(killer_payload(label, payload, key)) is not None,
+        REPORT.check(died and acked and legacy.fault_of(killer_payload(label, payload, key)) is not None,
                      "the python node acknowledges, then dies of (and our audit sees): " + label)
         victim.stop()
     endpoint.close()
-
-
-# --- what would stop a legacy node ----------------------------------------------------------
-
-
-def no_duplicates(pairs):
-    names = [name for name, _ in pairs]
-    if len(set(names)) != len(names):
-        raise ValueError("duplicate member")
-    return dict(pairs)
-
-
-def fault_of(payload):
-    """Why this DATA payload of ours may not go to a legacy node, or None."""
-    def refuse(constant):
-        raise ValueError("constant " + constant)
-
-    if len(payload) > h.PAYLOAD_MAX:
-        return "too long"
-    try:
-        text = payload.decode("utf-8")
-        message = json.loads(text, object_pairs_hook=no_duplicates, parse_constant=refuse)
-        json.dumps(message, ensure_ascii=False).encode("utf-8")
-    except (ValueError, RecursionError) as error:
-        return repr(error)
-    if not isinstance(message, dict):
-        return "no object"
-    for name in ("id", "from", "to", "timestamp", "type", "message"):
-        if not isinstance(message.get(name), str):
-            return name + " is no string"
-    if "/" in message["id"][:8] or "\0" in message["id"][:8] or len(message["id"]) < 8:
-        return "bad id"
-    if "replyTo" in message and not isinstance(message["replyTo"], str):
-        return "replyTo is no string"
-    if not h.signature_is_valid(message):
-        return "signature"
-    return None
 
 
 # --- our node with the Python node ------------------------------------------------------------
@@ -241,7 +118,7 @@ class Town:
         settings = {"HEARTBEAT_INTERVAL_S": "1", "PEER_TIMEOUT_S": "3"}
         settings.update(env or {})
         self.ours = h.Home(scratch, binary, "AgentA", env=settings).init()
-        self.theirs = Legacy(scratch, "AgentB", "AgentA", h.free_address(), self.ours.address)
+        self.theirs = legacy.Legacy(scratch, "AgentB", "AgentA", h.free_address(), self.ours.address)
         self.ours.add_peer("AgentB", self.theirs.address, self.theirs.key.public)
 
     def start(self):
@@ -269,7 +146,7 @@ def both_directions(town):
         REPORT.check(sent.code == 0 and reply.get("ok") is True and len(got) == 1
                      and got[0]["id"] == reply["id"] and got[0]["from"] == "AgentA"
                      and got[0]["to"] == "AgentB" and got[0]["type"] == "chat"
-                     and h.signature_is_valid(as_it_came(got[0])),
+                     and h.signature_is_valid(legacy.as_it_came(got[0])),
                      "ours to theirs: " + label, (sent, got))
         back = theirs.send(text, "task", replyTo=reply.get("id"))
         have = [m for m in ours.inbox() if m["id"] == back["id"]]
@@ -320,6 +197,20 @@ def lost_acks(town):
     theirs.drop(out_ack=0, in_ack=0, in_data=0)
 
 
+def late_acks(town):
+    """The ACK of the first transmission comes after the third, those of the others never."""
+    ours, theirs = town.ours, town.theirs
+    before = ours.counters()
+    theirs.ask("X-LATE", after=3)
+    sent = ours.lcp("send", "--json", "acknowledged late")
+    after = ours.counters()
+    REPORT.check(sent.code == 0 and 1400 < sent.ms < 2800
+                 and len(theirs.find("acknowledged late")) == 1
+                 and after["retries"] - before["retries"] == 2,
+                 "a late ACK of the first transmission settles the message (%.0f ms)" % sent.ms,
+                 (sent, before["retries"], after["retries"]))
+
+
 def duplicates(town):
     ours, theirs = town.ours, town.theirs
     before = ours.counters()
@@ -365,6 +256,12 @@ def restart_of_theirs(town):
         ids.append(sent.json()["id"])
         if sent.code not in (0, 4):
             REPORT.check(False, "accepted while they are away", sent)
+
+    def given_up():
+        row = ours.status()["peers"][0]
+        return row["away"] and row["inflight"] == 0
+    REPORT.check(h.wait_until(given_up, 20, 0.1), "their node stopped: known to be away, all parked",
+                 ours.status()["peers"])
     theirs.start()
 
     def all_there():
@@ -524,7 +421,7 @@ def every_shape(town):
 def check_payloads(theirs, sent):
     wrong, seen, longest = [], {}, 0
     for _, payload in theirs.payloads():
-        fault = fault_of(payload)
+        fault = legacy.fault_of(payload)
         if fault is not None:
             wrong.append((fault, payload[:200]))
             continue
@@ -659,15 +556,13 @@ def main():
             return REPORT.end()
         binary = h.lcp_binary()
         town = Town(scratch, binary).start()
-        for test in (both_directions, lost_acks, duplicates, legacy_client_at_our_socket,
+        for test in (both_directions, lost_acks, late_acks, duplicates, legacy_client_at_our_socket,
                      refused_shapes, longest_message, five_tries, restart_of_theirs,
                      restart_of_ours, every_shape):
             print("# " + test.__name__, flush=True)
             try:
                 test(town)
             except Exception as error:
-                import traceback
-
                 REPORT.check(False, test.__name__ + " ran to its end",
                              traceback.format_exc() + town.ours.log_tail())
                 if not town.ours.alive() or not isinstance(error, (KeyError, TypeError)):
