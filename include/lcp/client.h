@@ -49,7 +49,8 @@ LCP_API LCP_MUST_USE enum lcp_err lcp_client_send(struct lcp_client *client,
                                                   const char *reply_to, bool wait,
                                                   struct lcp_sent *sent);
 
-/* A received message; strings are the client's until its next call. */
+/* A received message. Its strings last until each() returns, whatever is called in it.
+ */
 struct lcp_received {
     uint64_t number;
     const char *id, *peer, *type, *message, *reply_to; /* reply_to "" when none */
@@ -67,8 +68,7 @@ lcp_client_check(struct lcp_client *client, uint64_t after,
 LCP_API LCP_MUST_USE enum lcp_err lcp_client_done(struct lcp_client *client,
                                                   uint64_t number);
 
-/* The sentence of the last error reply, or of the last failure of a call; never NULL.
- */
+/* The sentence of the last error reply or failed call, else ""; never NULL. */
 LCP_API const char *lcp_client_error(const struct lcp_client *client);
 
 #ifdef __cplusplus

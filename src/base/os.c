@@ -155,12 +155,6 @@ lcp_os_default_home(char *out, size_t cap)
     return lcp_path_join(out, cap, entry.pw_dir, ".lcp");
 }
 
-bool
-lcp_os_is_tty(int fd)
-{
-    return isatty(fd) == 1;
-}
-
 /* 100.64.0.0/10, held as ::ffff:a.b.c.d. */
 static bool
 tailnet_ipv4(const struct sockaddr *address, struct lcp_endpoint *out)

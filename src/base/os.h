@@ -103,9 +103,6 @@ LCP_MUST_USE enum lcp_err lcp_os_stream_read(intptr_t handle, void *out, size_t 
                                              uint64_t timeout_ms, size_t *len);
 void lcp_os_stream_close(intptr_t handle);
 
-/* Is standard input/output a terminal; its width in columns (80 if unknown). */
-bool lcp_os_is_tty(int fd);
-
 /* The first address on an interface inside 100.64.0.0/10 or fd7a:115c:a1e0::/48;
  * LCP_ENOTFOUND. */
 LCP_MUST_USE enum lcp_err lcp_os_tailnet_address(struct lcp_endpoint *out);

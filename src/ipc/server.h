@@ -42,7 +42,7 @@ struct lcp_request {
     struct lcp_span message; /* SEND: decoded UTF-8 (may hold NUL), in text_buf */
     bool has_wait, wait, thread, all, unknown, has_through, has_ids;
     uint64_t ttl_s, older_than_s, limit, after, through;
-    bool has_ttl, has_older_than, has_limit, has_after;
+    bool has_ttl, has_limit, has_after;
     uint32_t id_count; /* ACK's ids, SHOWN's numbers as text */
     char (*ids)[LCP_REQUEST_ID_TEXT +
                 1]; /* the caller gives room for LCP_REQUEST_IDS_MAX */

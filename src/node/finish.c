@@ -34,11 +34,7 @@ lcp_pump_degrade(struct lcp_pump *p, enum lcp_err err)
         p->degraded = NULL;
         lcp_pump_log(p, LCP_LOG_INFO, "storage: works again");
         p->retry_at_ms = 0;
-        for (struct lcp_job *job = p->retry, *next; job != NULL; job = next) {
-            next = job->next;
-            lcp_pump_enqueue(p, job);
-        }
-        p->retry = NULL;
+        lcp_pump_retry(p);
     } else if (err != LCP_OK) {
         if (p->degraded == NULL || p->degraded != why(err))
             lcp_pump_log(p, LCP_LOG_ERROR, "storage: %s", why(err));

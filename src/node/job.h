@@ -71,11 +71,12 @@ struct lcp_job {
 
     char id[LCP_ID_MAX + 1]; /* SEND, SIGN: ours. ADMIT: the peer's */
     char type[LCP_TYPE_MAX + 1];
-    char reply_to[LCP_REQUEST_ID_TEXT + 1]; /* SEND: as asked for; after: the id */
-    uint8_t *text;                          /* SEND: message */
+    /* SEND: as asked for; after: the id. CANCEL: whose, as asked for. */
+    char reply_to[LCP_REQUEST_ID_TEXT + 1];
+    uint8_t *text; /* SEND: message */
     size_t text_len;
     uint64_t ttl_s;
-    bool has_caller_id, is_reserved, wait;
+    bool is_reserved, wait;
     int state; /* SEND, CANCEL: of the message afterwards */
 
     uint64_t after; /* REFILL */
@@ -94,7 +95,7 @@ struct lcp_job {
     uint64_t done; /* ARCHIVE, PURGE: how many */
 
     uint64_t next_expiry; /* EXPIRE result */
-    char how[32];         /* PIN; CANCEL: id text is in reply_to */
+    char how[32];         /* PIN */
     uint64_t mirrored;    /* LIFE */
     bool is_clean_stop;
 };

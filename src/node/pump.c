@@ -343,10 +343,8 @@ batch_done(struct lcp_pump *p)
         return; /* nothing more is said to anybody */
     }
     p->is_writing = false;
-    if (batch->err == LCP_OK) {
+    if (batch->err == LCP_OK)
         p->changed = batch->changed;
-        p->jobs_committed += batch->count;
-    }
     lcp_pump_degrade(p, batch->err);
     for (uint32_t i = 0; i < batch->count; i++)
         lcp_pump_finish(p, batch->jobs[i]);
@@ -403,25 +401,27 @@ start_retention(struct lcp_pump *p, uint64_t now_ms)
     lcp_pump_enqueue(p, job);
 }
 
+void
+lcp_pump_retry(struct lcp_pump *p)
+{
+    for (struct lcp_job *job = p->retry, *next; job != NULL; job = next) {
+        next = job->next;
+        lcp_pump_enqueue(p, job);
+    }
+    p->retry = NULL;
+}
+
 /* Settles that met a full disk go again; without any, a small write finds out whether
  * there is room. */
 static void
 retry_store(struct lcp_pump *p, uint64_t now_ms)
 {
-    struct lcp_job *job = p->retry;
-
     if (p->degraded == NULL || now_ms < p->retry_at_ms)
         return;
     p->retry_at_ms = now_ms + LCP_STORE_RETRY_MS;
-    p->retry = NULL;
-    if (job == NULL && p->lanes.jobs == 0 && !p->is_writing)
+    if (p->retry == NULL && p->lanes.jobs == 0 && !p->is_writing)
         lcp_pump_save_life(p, false);
-    while (job != NULL) {
-        struct lcp_job *next = job->next;
-
-        lcp_pump_enqueue(p, job);
-        job = next;
-    }
+    lcp_pump_retry(p);
 }
 
 void

@@ -58,9 +58,9 @@ void lcp_pump_client_gone(struct lcp_pump *pump, uint64_t client);
 void lcp_pump_replied(struct lcp_pump *pump, uint64_t client, uint64_t tag, bool ok);
 
 /* Takes up the peers of a configuration read anew (SIGHUP), soon; how it went is
- * logged. conf is copied. */
+ * logged. conf is copied. LCP_ENOMEM. */
 LCP_MUST_USE enum lcp_err lcp_pump_reload(struct lcp_pump *pump,
-                                          const struct lcp_conf *conf, char *fault);
+                                          const struct lcp_conf *conf);
 /* What the world knows about its UDP socket, for STATUS. */
 void lcp_pump_set_socket(struct lcp_pump *pump, bool is_bound, int rcv_bytes,
                          int snd_bytes);

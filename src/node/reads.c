@@ -225,7 +225,7 @@ plan_mirror(struct lcp_pump *p, uint64_t now_ms)
 {
     struct lcp_mirror_task *mirror = &p->mirror;
 
-    mirror->seen = false;
+    mirror->seen = mirror->is_mend = false;
     mirror->limit = LCP_MIRROR_STEP;
     mirror->goal = p->changed;
     if (p->mirrored < p->changed) {
@@ -235,6 +235,7 @@ plan_mirror(struct lcp_pump *p, uint64_t now_ms)
         p->seen_is_dirty = false;
         p->seen_after_ms = now_ms + LCP_SEEN_WRITE_MS;
     } else if (p->mend_at < p->mend_to && !p->is_stopping) {
+        mirror->is_mend = true;
         mirror->after = p->mend_at;
     } else {
         return false;
@@ -260,7 +261,6 @@ void
 lcp_mirror_done(struct lcp_pump *p)
 {
     struct lcp_mirror_task *mirror = &p->mirror;
-    bool is_mend = !mirror->seen && mirror->after != p->mirrored;
 
     p->is_mirroring = false;
     if (mirror->err != LCP_OK) {
@@ -278,7 +278,7 @@ lcp_mirror_done(struct lcp_pump *p)
         lcp_pump_log(p, LCP_LOG_INFO, "folders: written again");
         p->mirror_fault = NULL;
     }
-    if (is_mend)
+    if (mirror->is_mend)
         p->mend_at = mirror->err == LCP_OK && mirror->through == mirror->after
                          ? p->mend_to
                          : mirror->through;

@@ -444,11 +444,10 @@ lcp_pump_overview_of(struct lcp_pump *p, const struct lcp_conf *conf)
 }
 
 enum lcp_err
-lcp_pump_reload(struct lcp_pump *p, const struct lcp_conf *conf, char *fault)
+lcp_pump_reload(struct lcp_pump *p, const struct lcp_conf *conf)
 {
     struct lcp_read *read = lcp_pump_overview_of(p, conf);
 
-    fault[0] = '\0';
     if (read == NULL)
         return LCP_ENOMEM;
     lcp_reads_add(p, read);

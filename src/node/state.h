@@ -59,7 +59,7 @@ struct lcp_mirror_task {
     uint64_t after, through;
     uint64_t goal; /* p->changed when the task began */
     uint32_t limit;
-    bool seen;
+    bool seen, is_mend;
     enum lcp_err err;
 };
 
@@ -86,7 +86,6 @@ struct lcp_pump {
     struct lcp_job *retry; /* SETTLEs that met a full disk */
     uint64_t retry_at_ms;
     const char *degraded; /* why; NULL when all is well */
-    uint64_t jobs_committed;
     /* PIN and UNPIN jobs: ever queued, and not finished yet. A RELOAD must not decide
      * by pins that are about to change. */
     uint64_t pins_queued, pins_open;
@@ -119,8 +118,7 @@ struct lcp_pump {
     struct lcp_request request;
     char *reply_buf;
     size_t reply_cap;
-    /* Numbers of legacy CHECK answers that are on their way: tag is the job's address.
-     */
+    /* HANDED jobs for legacy CHECK answers on their way; ticket is the answer's tag. */
     struct lcp_job *unconfirmed;
     uint64_t next_tag;
 
@@ -147,6 +145,8 @@ void lcp_pump_drain(struct lcp_pump *p);
 /* A peer that a person removed is forgotten with its pin: under the same name a new one
  * may come. */
 void lcp_pump_unpin(struct lcp_pump *p, const char *name);
+/* Queues again what met a full disk. */
+void lcp_pump_retry(struct lcp_pump *p);
 void lcp_pump_save_life(struct lcp_pump *p, bool is_clean_stop);
 void lcp_pump_sign_ephemeral(struct lcp_pump *p, uint32_t peer, const char *type,
                              const char *id, const char *reply_to, uint64_t number);

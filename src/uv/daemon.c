@@ -66,7 +66,7 @@ on_hangup(uv_signal_t *signal, int number)
         return;
     err = lcp_home_load_conf(&d->home, &conf, fault);
     if (err == LCP_OK) {
-        err = lcp_pump_reload(d->pump, &conf, fault);
+        err = lcp_pump_reload(d->pump, &conf);
         lcp_conf_free(&conf);
     }
     if (err == LCP_OK)
@@ -74,7 +74,7 @@ on_hangup(uv_signal_t *signal, int number)
                      "peers of lcp.conf read again; [Node] counts from the next start");
     else
         lcp_log_print(&d->log, LCP_LOG_ERROR, "lcp.conf not taken, nothing changed: %s",
-                      fault);
+                      fault[0] != '\0' ? fault : lcp_err_name(err));
 }
 
 static void

@@ -702,7 +702,6 @@ main(void)
 #if defined(__linux__)
     the_tailnet_address_is_found_on_an_interface();
 #endif
-    CHECK(!lcp_os_is_tty(-1));
     CHECK(remove_all(base) == 0);
     return check_end("os");
 }

@@ -214,9 +214,10 @@ filters(void)
     CHECK_STR(got.state, "queued");
     CHECK(parse("{\"cmd\":\"READ\",\"id\":\"#41\",\"thread\":true}") && got.thread);
     CHECK(parse("{\"cmd\":\"PEERS\",\"unknown\":true}") && got.unknown);
-    CHECK(parse("{\"cmd\":\"PURGE\",\"older_than\":86400}") && got.has_older_than &&
+    CHECK(parse("{\"cmd\":\"PURGE\",\"older_than\":86400}") &&
           got.older_than_s == 86400);
-    CHECK(parse("{\"cmd\":\"PING\",\"to\":\"bob\",\"wait\":false}") && !got.wait);
+    CHECK(parse("{\"cmd\":\"PING\",\"to\":\"bob\"}"));
+    CHECK_STR(got.to, "bob");
 }
 
 int

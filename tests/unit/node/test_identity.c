@@ -45,13 +45,13 @@ a_peer_comes_back_at_once_with_another_key(void)
 
     for (uint8_t round = 0; round < 4; round++) {
         r->conf.peer_count = 0;
-        REQUIRE(lcp_pump_reload(r->pump, &r->conf, fault) == LCP_OK);
+        REQUIRE(lcp_pump_reload(r->pump, &r->conf) == LCP_OK);
         run_tasks_but_the_writer(r);
         r->conf.peer_count = 1;
         seed[1] = round;
         lcp_identity_from_seed(seed, &other);
         r->peer.key = other.key;
-        REQUIRE(lcp_pump_reload(r->pump, &r->conf, fault) == LCP_OK);
+        REQUIRE(lcp_pump_reload(r->pump, &r->conf) == LCP_OK);
         run_tasks_but_the_writer(r);
     }
     run_tasks(r);
@@ -82,7 +82,7 @@ one_key_at_two_places_pins_one(bool in_one_batch)
             LCP_OK);
     r->conf.peers = peers;
     r->conf.peer_count = 2;
-    REQUIRE(lcp_pump_reload(r->pump, &r->conf, fault) == LCP_OK);
+    REQUIRE(lcp_pump_reload(r->pump, &r->conf) == LCP_OK);
     run_tasks(r);
     r->f.sent_count = 0;
     if (in_one_batch) /* another is running */
@@ -108,7 +108,7 @@ the_key_of_another_peer_cannot_be_trusted(void)
 {
     struct rig *r = new_rig(true);
     struct lcp_conf_peer peers[2] = {r->peer, r->peer};
-    char fault[LCP_CONF_FAULT_MAX], fingerprint[LCP_FINGERPRINT_CHARS + 1];
+    char fingerprint[LCP_FINGERPRINT_CHARS + 1];
     char request[160];
     struct lcp_identity carol;
     uint8_t seed[LCP_SEED_BYTES] = {9};
@@ -120,7 +120,7 @@ the_key_of_another_peer_cannot_be_trusted(void)
             LCP_OK);
     r->conf.peers = peers;
     r->conf.peer_count = 2;
-    REQUIRE(lcp_pump_reload(r->pump, &r->conf, fault) == LCP_OK);
+    REQUIRE(lcp_pump_reload(r->pump, &r->conf) == LCP_OK);
     run_tasks(r);
     from_bob(r, &carol, ID_A, "chat", NULL, "one");
     run_tasks(r);
@@ -179,14 +179,14 @@ a_removed_peer_leaves_no_pin(void)
     struct rig *r = new_rig(false);
     struct lcp_conf none = r->conf;
     struct lcp_key key;
-    char how[32], fault[LCP_CONF_FAULT_MAX];
+    char how[32];
     int64_t when;
 
     none.peer_count = 0;
     ask(r, "{\"cmd\":\"ACK\"}", true); /* the writer is busy */
     ask(r, "{\"cmd\":\"ACK\"}", true);
     from_bob(r, &r->bob, ID_A, "chat", NULL, "one");
-    REQUIRE(lcp_pump_reload(r->pump, &none, fault) == LCP_OK);
+    REQUIRE(lcp_pump_reload(r->pump, &none) == LCP_OK);
     run_tasks_but_the_writer(r);
     run_tasks(r);
     CHECK(r->reader->ops->pin_get(r->reader, "bob", &key, how, &when) == LCP_ENOTFOUND);
