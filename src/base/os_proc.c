@@ -153,6 +153,22 @@ lcp_os_guard_stdio(void)
     }
 }
 
+/* What our starter left open is not ours to hold: whoever reads the other end of a pipe
+ * would wait for as long as we live. ours is open still. */
+static void
+close_inherited(int ours, int ours_too)
+{
+    enum { FIRST = 3, LAST_MAX = 65536 };
+    long last = sysconf(_SC_OPEN_MAX);
+
+    if (last < 0 || last > LAST_MAX)
+        last = LAST_MAX;
+    for (int fd = FIRST; fd < last; fd++) {
+        if (fd != ours && fd != ours_too)
+            (void)close(fd);
+    }
+}
+
 enum lcp_err
 lcp_os_detach(const char *log_path, long *pid)
 {
@@ -181,7 +197,7 @@ lcp_os_detach(const char *log_path, long *pid)
         close(ends[1]);
         return await_report(ends[0], middle, pid);
     }
-    close(ends[0]);
+    close_inherited(log, ends[1]);
     leave_session();
     report_fd = ends[1];
     log_fd = log;

@@ -530,6 +530,7 @@ detach_well(void)
 {
     long pid = -1;
     pid_t session = getsid(0);
+    int inherited = dup2(STDIN_FILENO, 40); /* what a careless starter leaves open */
     enum lcp_err err = lcp_os_detach(at("log"), &pid);
 
     if (err != LCP_OK)
@@ -538,7 +539,7 @@ detach_well(void)
         char byte;
 
         if (getsid(0) == session || getsid(0) == getpid() ||
-            read(STDIN_FILENO, &byte, 1) != 0)
+            fcntl(inherited, F_GETFD) >= 0 || read(STDIN_FILENO, &byte, 1) != 0)
             _exit(1);
         lcp_os_detached(0);
         fprintf(stderr, "to the log\n");
