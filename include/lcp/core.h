@@ -128,19 +128,18 @@ enum lcp_admission {
 };
 
 enum lcp_output_kind {
-    LCP_OUT_TX,     /* send header + payload as one datagram to `to` */
-    LCP_OUT_ADMIT,  /* look up, verify, check pin, store; then lcp_core_admitted(ticket)
-                     */
-    LCP_OUT_REFILL, /* offer up to `count` queued messages with number > after; then
-                       lcp_core_refilled or _failed, also when the peer is gone */
+    LCP_OUT_TX,      /* send header + payload as one datagram to `to` */
+    LCP_OUT_ADMIT,   /* look up, verify, check pin, store; then lcp_core_admitted */
+    LCP_OUT_REFILL,  /* offer up to `count` queued messages with number > after; then
+                        lcp_core_refilled or _failed, also when the peer is gone */
     LCP_OUT_SETTLED, /* the peer acknowledged `number`; its payload is no longer
                         borrowed. May come for a message that was parked long ago */
     LCP_OUT_PARKED,  /* all tries unanswered: payload no longer borrowed, stays queued
-                        and  comes up in a later REFILL */
+                        and comes up in a later REFILL */
     LCP_OUT_ONLINE,  /* peer shows life (again) */
     LCP_OUT_OFFLINE, /* peer silent for silent_ms */
     LCP_OUT_ALARM,   /* something a person should hear of; see lcp_alarm. Those without
-                        payload come   at most once a minute and peer, those with are
+                        payload come at most once a minute and peer, those with are
                         charged to its bucket */
 };
 

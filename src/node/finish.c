@@ -86,6 +86,8 @@ finish_verify(struct lcp_pump *p, struct lcp_job *job)
 {
     char fingerprint[LCP_FINGERPRINT_CHARS + 1];
 
+    if (lcp_core_peer_find(p->core, job->peer_name) != job->peer)
+        return; /* removed meanwhile; its place may be another's */
     p->peers[job->peer].is_looking = false;
     if (job->err != LCP_OK)
         return;
@@ -94,8 +96,7 @@ finish_verify(struct lcp_pump *p, struct lcp_job *job)
     lcp_fingerprint(&job->key, fingerprint);
     lcp_pump_log(p, LCP_LOG_ERROR,
                  "peer %s: REFUSED, its key has changed; the new fingerprint is %s. If "
-                 "its owner confirms it, "
-                 "say: lcp peer trust %s %s",
+                 "its owner confirms it, say: lcp peer trust %s %s",
                  job->peer_name, fingerprint, job->peer_name, fingerprint);
 }
 
@@ -335,7 +336,6 @@ finish_pin(struct lcp_pump *p, struct lcp_job *job)
 {
     struct lcp_core_peer_view view;
     struct lcp_core_peer peer = {.name = job->peer_name, .has_key = true};
-    uint32_t index;
     enum lcp_err err = job->err;
 
     if (job->client == 0)
@@ -344,9 +344,10 @@ finish_pin(struct lcp_pump *p, struct lcp_job *job)
         lcp_core_peer_view(p->core, lcp_pump_now(p), job->peer, &view)) {
         peer.endpoint = view.endpoint;
         memcpy(peer.key, job->key.bytes, sizeof peer.key);
-        err = lcp_core_peer_put(p->core, lcp_pump_now(p), &peer, &index);
-        lcp_pump_log(p, LCP_LOG_INFO, "peer %s: a new key is trusted", job->peer_name);
+        err = lcp_core_peer_put(p->core, lcp_pump_now(p), &peer, NULL);
     }
+    if (err == LCP_OK)
+        lcp_pump_log(p, LCP_LOG_INFO, "peer %s: a new key is trusted", job->peer_name);
     if (err == LCP_OK)
         lcp_pump_reply(p, job->client, job->is_ours, write_trusted, job);
     else

@@ -322,8 +322,7 @@ key_of(struct lcp_pump *p, const struct lcp_conf_peer *peer,
     if (is_pinned && !lcp_key_eq(key, &pin->key)) {
         snprintf(fault, LCP_CONF_FAULT_MAX,
                  "lcp.conf:%u: PublicKey of %s is not the key that is pinned (%s); if "
-                 "it is right, "
-                 "say: lcp peer trust %s FINGERPRINT",
+                 "it is right, say: lcp peer trust %s FINGERPRINT",
                  peer->line, peer->name, pin->how, peer->name);
         if (index != LCP_NO_PEER)
             p->peers[index].offered = *key;

@@ -114,8 +114,7 @@ lcp_listen_open(struct lcp_listen *listen, const char *path, enum lcp_listen_kin
     if (!to_address(path, &address) || strlen(path) >= sizeof(listen->path)) {
         snprintf(fault, LCP_LISTEN_FAULT_MAX,
                  "the socket path %.200s is %zu bytes long, the system allows %zu: use "
-                 "a home with "
-                 "a shorter path",
+                 "a home with a shorter path",
                  path, strlen(path), sizeof(address.sun_path) - 1);
         return LCP_EFULL;
     }

@@ -243,6 +243,33 @@ a_former_identity_is_looked_for_until_its_mail_is_seen_to(void)
     free_rig(r);
 }
 
+/* The next one may get its place in the table. */
+static void
+a_key_seen_at_a_removed_peer_is_not_the_next_ones(void)
+{
+    struct rig *r = new_rig(true);
+    struct lcp_identity mallory;
+    uint8_t seed[LCP_SEED_BYTES] = {9};
+    char fault[LCP_CONF_FAULT_MAX], fingerprint[LCP_FINGERPRINT_CHARS + 1];
+
+    close_pump(r);
+    r->conf.peers_max = 1;
+    REQUIRE(open_pump(r, fault) == LCP_OK);
+    lcp_pump_tick(r->pump);
+    run_tasks(r);
+    lcp_identity_from_seed(seed, &mallory);
+    lcp_fingerprint(&mallory.key, fingerprint);
+    ask(r, "{\"cmd\":\"PURGE\",\"older_than\":0}", true); /* the writer is busy */
+    from_bob(r, &mallory, ID_A, "chat", NULL, "one");
+    strcpy(r->peer.name, "carol");
+    REQUIRE(lcp_pump_reload(r->pump, &r->conf) == LCP_OK);
+    run_tasks_but_the_writer(r);
+    run_tasks(r);
+    CHECK(!status_says(r, fingerprint));
+    CHECK(status_says(r, "\"name\":\"carol\""));
+    free_rig(r);
+}
+
 int
 main(void)
 {
@@ -256,5 +283,6 @@ main(void)
     a_removed_peer_leaves_no_pin();
     queued_mail_of_a_former_name_that_was_sent_expires_visibly();
     a_former_identity_is_looked_for_until_its_mail_is_seen_to();
+    a_key_seen_at_a_removed_peer_is_not_the_next_ones();
     return check_end("identity");
 }
