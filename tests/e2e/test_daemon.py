@@ -83,9 +83,6 @@ def daemon(scratch, binary):
     os.unlink(home.socket)
     deep = h.Home(scratch, binary, "Deep", folder=scratch.path("d" * 60, "e" * 60))
     os.makedirs(os.path.dirname(deep.path))
-    got = deep.lcp("init", "--name", "Deep", "--address", deep.address)
-    REPORT.check(h.is_error(got, (1, 2)) and "107" in got.err,
-                 "init: a path too long for a socket: an error with the limit", got)
     os.rename(home.path, deep.path)
     got = deep.lcp("node", seconds=10)
     REPORT.check(h.is_error(got, (1, 2)) and "107" in got.err,
