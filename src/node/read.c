@@ -171,7 +171,7 @@ keep_number(struct lcp_read *read, uint64_t number)
 enum { LEGACY_FRAME_BYTES = 128 };
 
 /* A legacy client takes its whole reply with one recv: a message that would not fit is
- * left for another time and does not stand in the way of the others. */
+ * left for another time and does not stand in the way of the next ones. */
 static bool
 check_row(void *ctx, const struct lcp_row *row)
 {
@@ -190,7 +190,7 @@ check_row(void *ctx, const struct lcp_row *row)
         read->out_len = before;
         read->is_first = was_first;
         read->is_full = true;
-        return true;
+        return ++read->left_out < LCP_CHECK_PAGE;
     }
     read->next_after = row->number;
     return keep_number(read, row->number);
@@ -377,6 +377,7 @@ lcp_read_run(struct lcp_task *task)
     read->next_after = 0;
     read->is_first = true;
     read->is_full = false;
+    read->left_out = 0;
     switch (read->verb) {
     case LCP_VERB_CHECK:
         run_check(read);

@@ -49,6 +49,7 @@ struct lcp_read {
     uint64_t changed;    /* the answer names files: they must be written through this */
     uint64_t next_after; /* CHECK, SENT: 0 at the end */
     bool is_full, is_first;
+    uint32_t left_out; /* legacy CHECK: messages that did not fit */
     struct lcp_store_counts counts;
     struct lcp_read_peer *peers; /* malloc'ed; overview: names in, the rest out */
     uint32_t peer_count;

@@ -266,6 +266,34 @@ a_client_that_left_is_handed_nothing(void)
     free_rig(r);
 }
 
+/* Or a full inbox would be printed whole for each page. */
+static void
+a_legacy_page_is_not_looked_for_in_the_whole_inbox(void)
+{
+    static char large[60 * 1024], middle[6 * 1024];
+    struct rig *r = new_rig(true);
+    char id[] = "00000000-5d7c-4e2a-9b1f-0a1b2c3d4e5f";
+
+    memset(large, 'x', sizeof large - 1);
+    memset(middle, 'x', sizeof middle - 1);
+    for (int i = 0; i < 102; i++) {
+        snprintf(id, 9, "%08x", (unsigned)i);
+        id[8] = '-';
+        from_bob(r, &r->bob, id, "chat", NULL, i == 0 ? large : middle);
+        run_tasks(r);
+        if (i == 5 || i == 101) {
+            from_bob(r, &r->bob, i == 5 ? ID_A : ID_B, "chat", NULL, "short");
+            run_tasks(r);
+        }
+    }
+    ask(r, "{\"cmd\":\"CHECK\"}", false);
+    run_tasks(r);
+    CHECK(strstr(r->f.reply, "{\"count\":2,") == r->f.reply);
+    CHECK(strstr(r->f.reply, ID_A) != NULL && strstr(r->f.reply, ID_B) == NULL);
+    CHECK(strstr(r->f.reply, "\"more\":true") != NULL);
+    free_rig(r);
+}
+
 int
 main(void)
 {
@@ -282,5 +310,6 @@ main(void)
     a_ttl_goes_on_over_a_restart();
     stopping_answers_who_waits_and_becomes_idle();
     a_client_that_left_is_handed_nothing();
+    a_legacy_page_is_not_looked_for_in_the_whole_inbox();
     return check_end("pump");
 }
