@@ -77,8 +77,9 @@ keep_id(void *ctx, const struct lcp_row *row)
     return false;
 }
 
-/* --reply-to takes a number, a prefix or a whole id; a whole id need not be known here.
- * Without a receiver, an answer goes to the peer of the message answered. */
+/* --reply-to takes a number, a prefix or a whole id. A whole id need not be known here;
+ * a legacy client names nothing else. Without a receiver, an answer goes to the peer of
+ * the message answered. */
 static enum lcp_err
 resolve_reply_to(struct lcp_batch *batch, struct lcp_job *job)
 {
@@ -94,7 +95,8 @@ resolve_reply_to(struct lcp_batch *batch, struct lcp_job *job)
         return ops->get(batch->store, number, keep_id, job);
     if (lcp_err_is_storage(err))
         return err;
-    if (err == LCP_ENOTFOUND && lcp_uuid_is(text))
+    if (err == LCP_ENOTFOUND &&
+        (lcp_uuid_is(text) || (!job->is_ours && lcp_id_is_valid(text))))
         return LCP_OK;
     job->err = err;
     return LCP_OK;

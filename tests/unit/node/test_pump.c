@@ -49,6 +49,24 @@ what_was_imported_is_known_whatever_its_content(void)
 }
 
 static void
+a_legacy_client_may_answer_any_id(void)
+{
+    struct rig *r = new_rig(true);
+    const char *request =
+        "{\"cmd\":\"SEND\",\"payload\":{\"message\":\"x\",\"replyTo\":\"task-7\"}}";
+
+    ask(r, request, true);
+    run_tasks(r);
+    CHECK(strstr(r->f.reply, "not-found") != NULL);
+    ask(r, request, false);
+    run_tasks(r);
+    CHECK(r->f.sent_count == 1);
+    CHECK(strstr((char *)r->f.sent[0] + LCP_HEADER_BYTES, "\"replyTo\":\"task-7\"") !=
+          NULL);
+    free_rig(r);
+}
+
+static void
 a_full_disk_is_no_ack_and_passes(void)
 {
     struct rig *r = new_rig(true);
@@ -299,6 +317,7 @@ main(void)
 {
     nothing_is_acknowledged_before_it_is_stored();
     what_was_imported_is_known_whatever_its_content();
+    a_legacy_client_may_answer_any_id();
     a_full_disk_is_no_ack_and_passes();
     a_lost_fsync_says_nothing_more();
     a_send_is_answered_when_durable();
