@@ -416,7 +416,8 @@ def peers(scratch, binary, one, two):
         got = one.lcp("peer", "add", *args)
         REPORT.check(h.is_error(got, codes) and open(conf).read() == before,
                      "peer add: %s is refused, lcp.conf untouched" % label, got)
-    h.wait_until(lambda: one.status()["peer_online"], 10, 0.1)
+    # What earlier steps queued may be on its way still.
+    h.wait_until(lambda: one.status()["peer_online"] and one.status()["queued"] == 0, 20, 0.1)
     got = one.lcp("peer", "list")
     value = h.only_json(one.lcp("peer", "list", "--json"))
     row = [p for p in value["peers"] if p["name"] == two.name][0]
