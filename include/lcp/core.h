@@ -76,8 +76,8 @@ struct lcp_core_peer_view {
     uint64_t received, rejected, transmitted, settled;
 };
 
-/* Why something was not taken, and other things worth counting. Names:
- * lcp_counter_name. */
+/* Why something was not taken, and other things worth counting.
+ * Names: lcp_counter_name. */
 enum lcp_counter {
     LCP_COUNT_DATAGRAMS, /* all that arrived */
     LCP_COUNT_TOO_SHORT,
@@ -212,14 +212,14 @@ LCP_API bool lcp_core_reserve(struct lcp_core *core, uint64_t now_ms, uint32_t p
 LCP_API void lcp_core_unreserve(struct lcp_core *core, uint32_t peer, size_t bytes);
 /* There is a queued message for this peer that was not offered. */
 LCP_API void lcp_core_queued(struct lcp_core *core, uint64_t now_ms, uint32_t peer);
-/* Hands a message over for transmission. payload is borrowed until SETTLED, PARKED or
- * lcp_core_forget. number: the caller's name of it; numbers with the top bit set are
- * ephemeral: they are not part of the queue's order and simply end as SETTLED or
- * PARKED. reserved: this uses a reservation. LCP_EEXIST: already in the window (a
- * refill met it): nothing to do, nothing borrowed. LCP_EFULL: no place; it comes up in
- * a later REFILL. LCP_ENOTFOUND: the peer is gone. LCP_EINVAL: longer than
- * LCP_PAYLOAD_MAX. A parked message offered again goes on with its memory of
- * transmissions. */
+/* Hands a message over for transmission. payload is borrowed until SETTLED, PARKED
+ * or lcp_core_forget. number: the caller's name of it; numbers with the top bit
+ * set are ephemeral: they are not part of the queue's order and simply end as
+ * SETTLED or PARKED. reserved: this uses a reservation. LCP_EEXIST: already in the
+ * window (a refill met it): nothing to do, nothing borrowed. LCP_EFULL: no place;
+ * it comes up in a later REFILL. LCP_ENOTFOUND: the peer is gone. LCP_EINVAL:
+ * longer than LCP_PAYLOAD_MAX. A parked message offered again goes on with its
+ * memory of transmissions. */
 LCP_API LCP_MUST_USE enum lcp_err lcp_core_offer(struct lcp_core *core, uint64_t now_ms,
                                                  uint32_t peer, uint64_t number,
                                                  struct lcp_span payload,

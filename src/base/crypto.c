@@ -103,8 +103,8 @@ lcp_key_parse(struct lcp_span text, struct lcp_key *out)
                           sodium_base64_VARIANT_ORIGINAL) != 0 ||
         len != sizeof(key.bytes))
         return LCP_EFORMAT;
-    /* Canonical means that there is one text for each key, whatever the decoder
-     * forgives. */
+    /* Canonical means that there is one text for each key, whatever the
+     * decoder forgives. */
     lcp_key_print(&key, again);
     if (memcmp(again, text.data, LCP_KEY_B64) != 0)
         return LCP_EFORMAT;

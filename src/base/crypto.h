@@ -31,16 +31,16 @@ bool lcp_verify(const struct lcp_key *key, struct lcp_span bytes,
 /* BLAKE2b-128. */
 void lcp_digest(struct lcp_span bytes, uint8_t out[static LCP_DIGEST_BYTES]);
 
-/* What people compare: the first 128 bits of BLAKE2b over the key, as 32 lower-case
- * hex. */
+/* What people compare: the first 128 bits of BLAKE2b over the key, as 32
+ * lower-case hex. */
 void lcp_fingerprint(const struct lcp_key *key,
                      char out[static LCP_FINGERPRINT_CHARS + 1]);
 
 bool lcp_key_is_set(const struct lcp_key *key);
 bool lcp_key_eq(const struct lcp_key *a, const struct lcp_key *b);
 void lcp_key_print(const struct lcp_key *key, char out[static LCP_KEY_B64 + 1]);
-/* Base64 of 32 bytes, canonical; LCP_EFORMAT for other text or a key libsodium would
- * refuse. */
+/* Base64 of 32 bytes, canonical; LCP_EFORMAT for other text or a key libsodium
+ * would refuse. */
 LCP_MUST_USE enum lcp_err lcp_key_parse(struct lcp_span text, struct lcp_key *out);
 
 void lcp_random(void *out, size_t len);

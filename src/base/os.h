@@ -11,8 +11,8 @@
 
 enum { LCP_PATH_MAX = 4096 };
 
-/* Clocks for the world and for commands. Monotone milliseconds (never 0), and Unix
- * milliseconds. */
+/* Clocks for the world and for commands. Monotone milliseconds (never 0), and
+ * Unix milliseconds. */
 uint64_t lcp_os_mono_ms(void);
 int64_t lcp_os_wall_ms(void);
 void lcp_os_sleep_ms(uint64_t ms);
@@ -34,8 +34,8 @@ bool lcp_os_is_folder(const char *path);
 LCP_MUST_USE enum lcp_err lcp_os_read_file(const char *path, size_t max, char **data,
                                            size_t *len);
 
-/* Writes via temp + (with durable: fsync) + rename, so a reader sees the old or the new
- * whole. */
+/* Writes via temp + (with durable: fsync) + rename, so a reader sees the old or the
+ * new whole. */
 LCP_MUST_USE enum lcp_err lcp_os_write_file(const char *path, struct lcp_span data,
                                             unsigned mode, bool durable);
 /* Like write_file, durable, but LCP_EEXIST instead of replacing. */
@@ -97,14 +97,14 @@ LCP_MUST_USE enum lcp_err lcp_os_rotate_log(const char *log_path, uint64_t max_b
  * system forbids it (a sandbox). */
 LCP_MUST_USE enum lcp_err lcp_os_connect(const char *path, intptr_t *handle);
 LCP_MUST_USE enum lcp_err lcp_os_stream_write(intptr_t handle, struct lcp_span data);
-/* Reads at least one byte, at most cap; *len 0 at the end; LCP_ETIMEOUT after
- * timeout_ms. */
+/* Reads at least one byte, at most cap; *len 0 at the end; LCP_ETIMEOUT
+ * after timeout_ms. */
 LCP_MUST_USE enum lcp_err lcp_os_stream_read(intptr_t handle, void *out, size_t cap,
                                              uint64_t timeout_ms, size_t *len);
 void lcp_os_stream_close(intptr_t handle);
 
-/* The first address on an interface inside 100.64.0.0/10 or fd7a:115c:a1e0::/48;
- * LCP_ENOTFOUND. */
+/* The first address on an interface inside 100.64.0.0/10 or
+ * fd7a:115c:a1e0::/48; LCP_ENOTFOUND. */
 LCP_MUST_USE enum lcp_err lcp_os_tailnet_address(struct lcp_endpoint *out);
 
 #endif

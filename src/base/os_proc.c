@@ -227,8 +227,8 @@ lcp_os_detached(int exit_code)
         report.exit_code = 1;
     if (log_fd > STDERR_FILENO)
         close(log_fd);
-    /* A parent that was killed meanwhile misses nothing; one that waits gets all or
-     * EOF. */
+    /* A parent that was killed meanwhile misses nothing; one that waits gets all
+     * or EOF. */
     (void)!write(report_fd, &report, sizeof(report));
     close(report_fd);
     report_fd = -1;

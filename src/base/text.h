@@ -37,8 +37,8 @@ LCP_MUST_USE enum lcp_err lcp_iso8601_parse(struct lcp_span text, int64_t *wall_
 
 /* From 16 random bytes; lower case; out: LCP_UUID_CHARS + 1. */
 void lcp_uuid_print(const uint8_t random[static 16], char *out);
-/* 8-4-4-4-12 lower- or upper-case hex; is_v4 also demands version 4 and the RFC
- * variant. */
+/* 8-4-4-4-12 lower- or upper-case hex; is_v4 also demands version 4 and the
+ * RFC variant. */
 bool lcp_uuid_is(struct lcp_span text);
 bool lcp_uuid_is_v4_lower(struct lcp_span text);
 

@@ -108,8 +108,8 @@ parse_ip(struct lcp_span text, uint8_t out[static 16])
     return true;
 }
 
-/* Where the address ends and where the port begins; port.data is NULL when there is
- * none. */
+/* Where the address ends and where the port begins; port.data is NULL when there
+ * is none. */
 static bool
 split(struct lcp_span text, struct lcp_span *ip, struct lcp_span *port)
 {

@@ -77,8 +77,8 @@ is_key_of(const struct lcp_identity *identity, const uint8_t seed[LCP_SEED_BYTES
     return is_same;
 }
 
-/* Puts the key in place: the one taken over, one that is there from before, or a new
- * one. */
+/* Puts the key in place: the one taken over, one that is there from before, or a
+ * new one. */
 static int
 place_key(struct lcp_cli *cli, const uint8_t *taken, struct lcp_identity *identity)
 {

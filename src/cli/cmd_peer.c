@@ -54,8 +54,8 @@ fail_edit(struct lcp_cli *cli, enum lcp_err err, const char *fault)
                     "%s", fault);
 }
 
-/* Tells the daemon. *is_running: it has taken the change up. Without one all is well
- * too. */
+/* Tells the daemon. *is_running: it has taken the change up. Without one all is
+ * well too. */
 static int
 reload(struct lcp_cli *cli, struct undo *undo, bool *is_running)
 {
@@ -100,8 +100,8 @@ report(struct lcp_cli *cli, const char *what, const char *name, bool is_running)
     return lcp_print_writer(cli, &w);
 }
 
-/* What a person should know about this address; on stderr, so that it does not mix with
- * JSON. */
+/* What a person should know about this address; on stderr, so that it does not mix
+ * with JSON. */
 static void
 note_address(const struct lcp_conf *conf, const char *text)
 {

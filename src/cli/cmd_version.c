@@ -5,8 +5,8 @@
 #include "cli/cli.h"
 #include "store/store.h"
 
-/* The daemon's STATUS; false when none runs or it does not answer: that is no failure
- * here. */
+/* The daemon's STATUS; false when none runs or it does not answer: that is no
+ * failure here. */
 static bool
 ask_daemon(struct lcp_cli *cli, struct lcp_span *status)
 {

@@ -179,8 +179,8 @@ read_message(const struct lcp_cli *cli, const char *id, bool thread, struct page
     return err == LCP_OK && p->count == 0 ? LCP_ENOTFOUND : err;
 }
 
-/* Puts before, the page and after together as *reply, or tells the failure. Frees the
- * page. */
+/* Puts before, the page and after together as *reply, or tells the failure. Frees
+ * the page. */
 static int
 finish(struct lcp_cli *cli, struct page *p, enum lcp_err err, const char *before,
        const char *after, char **reply)

@@ -39,8 +39,8 @@ char *lcp_mail_text(const struct lcp_cli *cli, const struct lcp_mail *mail, bool
 /* Tells the daemon which messages were printed whole. When that fails they come again,
  * which is no failure of the command; a line on stderr says so. */
 void lcp_mail_shown(struct lcp_cli *cli, const uint64_t *numbers, size_t count);
-/* The same for all received messages of an array, which the answer may overwrite
- * afterwards. */
+/* The same for all received messages of an array, which the answer may
+ * overwrite afterwards. */
 void lcp_mail_shown_all(struct lcp_cli *cli, struct lcp_span messages);
 
 /* Says that no daemon runs and that nothing is marked; without a home an exit code. */

@@ -49,8 +49,8 @@ bool lcp_conf_is_section(struct lcp_span content, const char *name);
 /* The next line of text from *at on, without "\n" or "\r\n"; false at the end. */
 bool lcp_conf_next_line(struct lcp_span text, size_t *at, struct lcp_span *line);
 
-/* Reads text as lcp.conf. env NULL: the file alone, which then need not be complete in
- * [Node]. */
+/* Reads text as lcp.conf. env NULL: the file alone, which then need not be complete
+ * in [Node]. */
 LCP_MUST_USE enum lcp_err lcp_conf_parse(const char *home, const char *path,
                                          struct lcp_span text,
                                          const char *(*env)(const char *name),

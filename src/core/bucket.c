@@ -36,8 +36,8 @@ add(struct lcp_bucket *bucket, uint64_t millitokens)
 bool
 lcp_bucket_has(struct lcp_bucket *bucket, uint64_t now_ms, uint32_t tokens)
 {
-    /* per_s tokens a second are per_s thousandths a millisecond. An hour fills any
-     * bucket. */
+    /* per_s tokens a second are per_s thousandths a millisecond. An hour fills
+     * any bucket. */
     uint64_t passed = now_ms - bucket->at_ms;
 
     add(bucket, (passed < 3600000 ? passed : 3600000) * bucket->per_s);

@@ -9,10 +9,10 @@
 
 #include "base/json.h"
 
-/* Room for the canonical form of any payload that was accepted. A one-byte control or a
- * two-byte code point becomes six bytes; four bytes become twelve; number text may grow
- * ("1e15" -> "1000000000000000.0"): 8 x covers every case (a unit test proves the worst
- * ones). */
+/* Room for the canonical form of any payload that was accepted. A one-byte control or
+ * a two-byte code point becomes six bytes; four bytes become twelve; number text may
+ * grow ("1e15" -> "1000000000000000.0"): 8 x covers every case (a unit test proves the
+ * worst ones). */
 enum { LCP_CANON_BYTES_MAX = 8 * LCP_PAYLOAD_MAX };
 
 /* Prints the object at nodes[0] without its top-level member `skip` (NULL: all). Out is

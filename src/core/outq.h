@@ -44,8 +44,8 @@ void lcp_outq_init(struct lcp_outq *q, struct lcp_seqs *seqs);
 
 /* In a window or parked, or LCP_NONE. */
 uint32_t lcp_outq_find(const struct lcp_outq *q, uint64_t number);
-/* Puts a message into the window: a new slot, or its parked one. The caller keeps to
- * window_max. */
+/* Puts a message into the window: a new slot, or its parked one. The caller keeps
+ * to window_max. */
 uint32_t lcp_outq_enter(struct lcp_outq *q, uint32_t peer, uint64_t number,
                         struct lcp_span payload);
 /* Window -> parked; the one parked longest is forgotten if there are too many. */

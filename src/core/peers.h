@@ -14,8 +14,8 @@
 enum { LCP_BEATS_REMEMBERED = 4 }; /* heartbeats of ours whose ACK still counts */
 
 struct lcp_peer {
-    /* Who. A slot of a deleted peer is used again only when nothing of it is
-     * outstanding. */
+    /* Who. A slot of a deleted peer is used again only when nothing of it
+     * is outstanding. */
     bool is_used;
     uint32_t generation; /* tells a peer from the next one at the same index */
     char name[LCP_NAME_MAX + 1];
@@ -78,8 +78,8 @@ uint32_t lcp_peers_by_key(const struct lcp_peers *peers, const struct lcp_key *k
 /* NULL when there is no peer at this index. */
 struct lcp_peer *lcp_peers_at(const struct lcp_peers *peers, uint32_t index);
 
-/* Adds an empty row with these; the name is valid, name and endpoint are no other's.
- * LCP_EFULL. */
+/* Adds an empty row with these; the name is valid, name and endpoint are no
+ * other's. LCP_EFULL. */
 LCP_MUST_USE enum lcp_err lcp_peers_add(struct lcp_peers *peers, const char *name,
                                         const struct lcp_endpoint *endpoint,
                                         uint32_t *index);
@@ -93,8 +93,8 @@ void lcp_peers_del(struct lcp_peers *peers, uint32_t index);
 /* Gives a deleted row free once no REFILL and no reservation of it is out. */
 void lcp_peers_release(struct lcp_peers *peers, uint32_t index);
 
-/* RFC 6298, 2.3: a smoothed round trip. Zero counts as one millisecond: zero means
- * unknown. */
+/* RFC 6298, 2.3: a smoothed round trip. Zero counts as one millisecond: zero
+ * means unknown. */
 void lcp_peer_note_rtt(struct lcp_peer *peer, uint64_t rtt_ms);
 uint32_t lcp_peer_rtt_ms(const struct lcp_peer *peer);
 

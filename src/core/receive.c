@@ -68,8 +68,8 @@ is_for_us(const struct lcp_core *core, const struct lcp_msg *msg)
     return false;
 }
 
-/* The pinned key; without a pin any that is nobody else's: the storing transaction pins
- * it. */
+/* The pinned key; without a pin any that is nobody else's: the storing transaction
+ * pins it. */
 static bool
 may_be_from(const struct lcp_core *core, uint32_t peer, const struct lcp_key *key)
 {

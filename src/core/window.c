@@ -42,8 +42,8 @@ has_room(const struct lcp_core *core, size_t bytes)
            core->taken_bytes + bytes <= limits->inflight_bytes_max;
 }
 
-/* Free places in the peer's window. A reservation is kept also when the window has
- * shrunk. */
+/* Free places in the peer's window. A reservation is kept also when the window
+ * has shrunk. */
 static uint32_t
 places(const struct lcp_core *core, const struct lcp_peer *p)
 {
@@ -96,8 +96,8 @@ lcp_core_unreserve(struct lcp_core *core, uint32_t peer, size_t bytes)
 
 /* Offers. */
 
-/* A place for a message that has no reservation: from the refill's promise, or what is
- * free. */
+/* A place for a message that has no reservation: from the refill's promise, or what
+ * is free. */
 static bool
 claim_place(struct lcp_core *core, struct lcp_peer *p, size_t bytes)
 {

@@ -41,8 +41,8 @@ drop(struct lcp_ipc_stream *s, size_t count)
     s->len -= count;
 }
 
-/* Goes on with the scan; true when the object that began at buf[0] has ended at
- * scanned. */
+/* Goes on with the scan; true when the object that began at buf[0] has ended
+ * at scanned. */
 static bool
 scan(struct lcp_ipc_stream *s)
 {

@@ -15,8 +15,8 @@ enum {
     LCP_IPC_NODES_MAX = 4096,
 };
 
-/* Cuts requests out of a stream, byte by byte if need be. buf is the caller's,
- * LCP_IPC_REQUEST_MAX. */
+/* Cuts requests out of a stream, byte by byte if need be. buf is the
+ * caller's, LCP_IPC_REQUEST_MAX. */
 struct lcp_ipc_stream {
     char *buf;
     size_t len;     /* bytes in buf */

@@ -49,8 +49,8 @@ struct lcp_request {
     char *text_buf; /* the caller gives LCP_IPC_REQUEST_MAX bytes */
 };
 
-/* Parses and checks. On an error *code and *message (static) say what is wrong. nodes:
- * LCP_IPC_NODES_MAX. */
+/* Parses and checks. On an error *code and *message (static) say what is wrong.
+ * nodes: LCP_IPC_NODES_MAX. */
 LCP_MUST_USE enum lcp_err lcp_request_parse(struct lcp_span text, bool is_ours,
                                             struct lcp_json_node *nodes,
                                             struct lcp_request *out, const char **code,

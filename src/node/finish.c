@@ -72,7 +72,7 @@ finish_admit(struct lcp_pump *p, struct lcp_job *job)
         uint8_t random[16];
         char id[LCP_UUID_CHARS + 1];
 
-        p->world->ops->random(p->world, random, sizeof random);
+        p->world->ops->random(p->world, random, sizeof(random));
         lcp_uuid_print(random, id);
         lcp_pump_sign_ephemeral(p, job->peer, "pong", id, job->id, p->next_ephemeral++);
     } else if (job->is_consumed &&
@@ -141,8 +141,8 @@ answer_send(struct lcp_pump *p, struct lcp_job *job)
         lcp_waiters_add(p, job);
         return;
     }
-    memcpy(now.to, job->peer_name, sizeof now.to);
-    memcpy(now.id, job->id, sizeof now.id);
+    memcpy(now.to, job->peer_name, sizeof(now.to));
+    memcpy(now.id, job->id, sizeof(now.id));
     lcp_pump_reply_sent(p, &now, job->state);
 }
 
@@ -247,7 +247,7 @@ finish_cancel(struct lcp_pump *p, struct lcp_job *job)
         lcp_flights_del(&p->flights, job->number);
         lcp_waiters_tell(p, job->number, job->state);
     }
-    memcpy(now.id, job->id, sizeof now.id);
+    memcpy(now.id, job->id, sizeof(now.id));
     lcp_pump_reply_cancelled(p, &now, job->state);
 }
 
@@ -343,7 +343,7 @@ finish_pin(struct lcp_pump *p, struct lcp_job *job)
     if (err == LCP_OK &&
         lcp_core_peer_view(p->core, lcp_pump_now(p), job->peer, &view)) {
         peer.endpoint = view.endpoint;
-        memcpy(peer.key, job->key.bytes, sizeof peer.key);
+        memcpy(peer.key, job->key.bytes, sizeof(peer.key));
         err = lcp_core_peer_put(p->core, lcp_pump_now(p), &peer, NULL);
     }
     if (err == LCP_OK)

@@ -21,7 +21,7 @@ lcp_flights_init(struct lcp_flights *f, uint32_t expected)
     while (cap < expected * 2)
         cap *= 2;
     *f = (struct lcp_flights){.cap = cap};
-    f->slots = calloc(cap, sizeof f->slots[0]);
+    f->slots = calloc(cap, sizeof(f->slots[0]));
     return f->slots != NULL ? LCP_OK : LCP_ENOMEM;
 }
 

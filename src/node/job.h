@@ -44,8 +44,8 @@ struct lcp_job_offer {
     size_t len;
 };
 
-/* One piece of work. What it owns (raw, offers, numbers, request copies) lcp_job_free
- * frees. */
+/* One piece of work. What it owns (raw, offers, numbers, request copies)
+ * lcp_job_free frees. */
 struct lcp_job {
     struct lcp_job *next;
     enum lcp_job_kind kind;

@@ -28,7 +28,7 @@ store_message(struct lcp_batch *batch, struct lcp_job *job, const struct lcp_msg
     };
     enum lcp_err err;
 
-    memcpy(row.digest, digest, sizeof row.digest);
+    memcpy(row.digest, digest, sizeof(row.digest));
     err = batch->store->ops->add(batch->store, &row, &job->number);
     if (err == LCP_OK)
         job->admission = LCP_ADM_STORED;
@@ -109,7 +109,7 @@ content_is_known(const struct lcp_row *known)
 {
     static const uint8_t unknown[LCP_DIGEST_BYTES];
 
-    return known->number != 0 && memcmp(known->digest, unknown, sizeof unknown) != 0;
+    return known->number != 0 && memcmp(known->digest, unknown, sizeof(unknown)) != 0;
 }
 
 /* Same content is answered again, and only that may skip Ed25519; anything else must be
@@ -128,7 +128,7 @@ admit_known(struct lcp_batch *batch, struct lcp_job *job, const struct lcp_msg *
             return LCP_OK;
         }
         lcp_digest(canon, digest);
-        if (memcmp(digest, known->digest, sizeof digest) == 0) {
+        if (memcmp(digest, known->digest, sizeof(digest)) == 0) {
             job->admission = LCP_ADM_DUPLICATE;
             return LCP_OK;
         }

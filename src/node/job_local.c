@@ -22,7 +22,7 @@ put_number(struct gather *g, uint64_t number)
 
     if (job->number_count == g->cap) {
         uint32_t cap = g->cap == 0 ? 64 : g->cap * 2;
-        uint64_t *grown = realloc(job->numbers, cap * sizeof job->numbers[0]);
+        uint64_t *grown = realloc(job->numbers, cap * sizeof(job->numbers[0]));
 
         if (grown == NULL) {
             g->err = LCP_ENOMEM;
@@ -69,7 +69,7 @@ gather_named(struct lcp_batch *batch, struct lcp_job *job, struct gather *g)
             return err;
         if (err != LCP_OK) {
             job->err = err;
-            memmove(job->ids[0], job->ids[i], sizeof job->ids[0]);
+            memmove(job->ids[0], job->ids[i], sizeof(job->ids[0]));
             return LCP_OK;
         }
         if (!put_number(g, number))

@@ -20,7 +20,7 @@ lcp_draft_digest(const char *to, const char *type, struct lcp_span message,
     lcp_digest(lcp_span_str(type), parts[1]);
     lcp_digest(message, parts[2]);
     lcp_digest(lcp_span_str(reply_to), parts[3]);
-    lcp_digest(lcp_span(parts, sizeof parts), out);
+    lcp_digest(lcp_span(parts, sizeof(parts)), out);
 }
 
 static uint8_t *
@@ -70,10 +70,10 @@ keep_id(void *ctx, const struct lcp_row *row)
 {
     struct lcp_job *job = ctx;
 
-    strncpy(job->reply_to, row->id, sizeof job->reply_to - 1);
-    job->reply_to[sizeof job->reply_to - 1] = '\0';
+    strncpy(job->reply_to, row->id, sizeof(job->reply_to) - 1);
+    job->reply_to[sizeof(job->reply_to) - 1] = '\0';
     if (job->peer_name[0] == '\0')
-        strncpy(job->peer_name, row->peer, sizeof job->peer_name - 1);
+        strncpy(job->peer_name, row->peer, sizeof(job->peer_name) - 1);
     return false;
 }
 
@@ -198,8 +198,8 @@ take_offer(void *ctx, const struct lcp_row *row)
     return r->job->offer_count < r->job->count;
 }
 
-/* What is offered counts as transmitted before it is: after a crash nobody may call it
- * untouched. */
+/* What is offered counts as transmitted before it is: after a crash nobody may call
+ * it untouched. */
 enum lcp_err
 lcp_job_refill(struct lcp_batch *batch, struct lcp_job *job)
 {
@@ -208,7 +208,7 @@ lcp_job_refill(struct lcp_batch *batch, struct lcp_job *job)
     enum lcp_err err;
 
     job->through = job->after;
-    job->offers = calloc(job->count, sizeof job->offers[0]);
+    job->offers = calloc(job->count, sizeof(job->offers[0]));
     if (job->offers == NULL)
         return LCP_ENOMEM;
     err = ops->each_queued(batch->store, job->peer_name, job->after, job->count,
@@ -233,12 +233,12 @@ keep_cancel(void *ctx, const struct lcp_row *row)
 
     c->job->state = row->state;
     c->wanted = row->was_transmitted ? LCP_SENT_CANCEL_REQUESTED : LCP_SENT_CANCELLED;
-    strncpy(c->job->id, row->id, sizeof c->job->id - 1);
+    strncpy(c->job->id, row->id, sizeof(c->job->id) - 1);
     return false;
 }
 
-/* job->reply_to holds what the caller named. Afterwards job->state is that of the
- * message. */
+/* job->reply_to holds what the caller named. Afterwards job->state is that of
+ * the message. */
 enum lcp_err
 lcp_job_cancel(struct lcp_batch *batch, struct lcp_job *job)
 {
@@ -280,7 +280,7 @@ lcp_job_expire(struct lcp_batch *batch, struct lcp_job *job)
 
     free(job->numbers);
     job->number_count = 0;
-    job->numbers = calloc(LCP_EXPIRE_MAX, sizeof job->numbers[0]);
+    job->numbers = calloc(LCP_EXPIRE_MAX, sizeof(job->numbers[0]));
     if (job->numbers == NULL)
         return LCP_ENOMEM;
     err = ops->each_expired(batch->store, job->life_ms, LCP_EXPIRE_MAX, take_number,
@@ -319,10 +319,10 @@ keep_draft(void *ctx, const struct lcp_row *row)
                                              row->raw.len + 1, &len) != LCP_OK)
         return false;
     job->text_len = len;
-    strncpy(job->id, row->id, sizeof job->id - 1);
-    strncpy(job->type, row->type, sizeof job->type - 1);
-    strncpy(job->reply_to, row->reply_to, sizeof job->reply_to - 1);
-    strncpy(job->peer_name, row->peer, sizeof job->peer_name - 1);
+    strncpy(job->id, row->id, sizeof(job->id) - 1);
+    strncpy(job->type, row->type, sizeof(job->type) - 1);
+    strncpy(job->reply_to, row->reply_to, sizeof(job->reply_to) - 1);
+    strncpy(job->peer_name, row->peer, sizeof(job->peer_name) - 1);
     return false;
 }
 

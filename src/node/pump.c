@@ -33,9 +33,9 @@ lcp_pump_log(struct lcp_pump *p, enum lcp_level level, const char *format, ...)
     va_list args;
 
     va_start(args, format);
-    vsnprintf(line, sizeof line, format, args);
+    vsnprintf(line, sizeof(line), format, args);
     va_end(args);
-    lcp_text_escape(lcp_span_str(line), false, safe, sizeof safe);
+    lcp_text_escape(lcp_span_str(line), false, safe, sizeof(safe));
     p->world->ops->log(p->world, level, safe);
 }
 
@@ -57,7 +57,7 @@ lcp_pump_is_key_of_another(struct lcp_pump *p, uint32_t peer, const struct lcp_k
         struct lcp_core_peer_view view;
 
         if (i != peer && lcp_core_peer_view(p->core, lcp_pump_now(p), i, &view) &&
-            view.has_key && memcmp(view.key, key->bytes, sizeof view.key) == 0)
+            view.has_key && memcmp(view.key, key->bytes, sizeof(view.key)) == 0)
             return true;
     }
     return lcp_key_eq(key, &p->identity.key);
@@ -66,7 +66,7 @@ lcp_pump_is_key_of_another(struct lcp_pump *p, uint32_t peer, const struct lcp_k
 struct lcp_job *
 lcp_pump_job(struct lcp_pump *p, enum lcp_job_kind kind, uint32_t peer)
 {
-    struct lcp_job *job = calloc(1, sizeof *job);
+    struct lcp_job *job = calloc(1, sizeof(*job));
 
     if (job == NULL)
         return NULL;
@@ -125,9 +125,9 @@ lcp_pump_sign_ephemeral(struct lcp_pump *p, uint32_t peer, const char *type,
 
     if (job == NULL)
         return;
-    strncpy(job->type, type, sizeof job->type - 1);
-    strncpy(job->id, id, sizeof job->id - 1);
-    strncpy(job->reply_to, reply_to, sizeof job->reply_to - 1);
+    strncpy(job->type, type, sizeof(job->type) - 1);
+    strncpy(job->id, id, sizeof(job->id) - 1);
+    strncpy(job->reply_to, reply_to, sizeof(job->reply_to) - 1);
     job->number = number;
     lcp_pump_enqueue(p, job);
 }
@@ -150,8 +150,8 @@ put_admission(struct lcp_pump *p, const struct lcp_output *out)
     job->raw_len = out->payload.len;
     job->ticket = out->ticket;
     job->key = msg->key;
-    memcpy(job->id, msg->id, sizeof job->id);
-    if (lcp_json_string(&msg->doc, msg->type, job->type, sizeof job->type, &len) !=
+    memcpy(job->id, msg->id, sizeof(job->id));
+    if (lcp_json_string(&msg->doc, msg->type, job->type, sizeof(job->type), &len) !=
         LCP_OK)
         strcpy(job->type, "other"); /* a longer type stands whole in the raw text */
     if (msg->reply_to == 0 || lcp_json_string(&msg->doc, msg->reply_to, job->reply_to,

@@ -26,15 +26,15 @@ struct lcp_pump_config {
         *reader;               /* borrowed; each used by its hand only, once running */
     struct lcp_mirror *mirror; /* borrowed; NULL: no folders (simulator) */
     const char *version;       /* of the daemon */
-    /* Reads HOME/lcp.conf anew for RELOAD; NULL: RELOAD is an error. On failure fault
-     * (LCP_CONF_FAULT_MAX). */
+    /* Reads HOME/lcp.conf anew for RELOAD; NULL: RELOAD is an error. On failure
+     * fault (LCP_CONF_FAULT_MAX). */
     enum lcp_err (*reload)(void *ctx, struct lcp_conf *conf, char *fault);
     void *reload_ctx;
 };
 
-/* Reads pins and counters from the store on the calling thread. LCP_ECONFLICT: a key in
- * the configuration contradicts a pin; fault (LCP_CONF_FAULT_MAX bytes) then holds a
- * sentence. */
+/* Reads pins and counters from the store on the calling thread. LCP_ECONFLICT: a key
+ * in the configuration contradicts a pin; fault (LCP_CONF_FAULT_MAX bytes) then holds
+ * a sentence. */
 LCP_MUST_USE enum lcp_err lcp_pump_new(const struct lcp_pump_config *config,
                                        char *fault, struct lcp_pump **out);
 /* Only when lcp_pump_is_idle, or when the world drops everything as in a crash. */

@@ -115,7 +115,7 @@ name_file(const struct lcp_read *read, const struct lcp_row *row, char *out, siz
 
     out[0] = '\0';
     if (!read->with_path || !has_file(row) ||
-        lcp_path_join(folder, sizeof folder, read->data_path, folder_of(row)) !=
+        lcp_path_join(folder, sizeof(folder), read->data_path, folder_of(row)) !=
             LCP_OK ||
         lcp_path_join(out, cap, folder, row->file) != LCP_OK)
         out[0] = '\0';
@@ -130,7 +130,7 @@ append_message(struct lcp_read *read, const struct lcp_row *row)
 
     if (lcp_json_parse(row->raw, &doc) != LCP_JSON_FAULT_NONE)
         return true; /* purged: nothing to show */
-    name_file(read, row, path, sizeof path);
+    name_file(read, row, path, sizeof(path));
     lcp_fingerprint(&row->key, fingerprint);
     show.shown = (struct lcp_shown){
         .number = row->number,
@@ -154,7 +154,7 @@ keep_number(struct lcp_read *read, uint64_t number)
 {
     if (read->number_count == read->number_cap) {
         uint32_t cap = read->number_cap == 0 ? 128 : read->number_cap * 2;
-        uint64_t *grown = realloc(read->numbers, cap * sizeof grown[0]);
+        uint64_t *grown = realloc(read->numbers, cap * sizeof(grown[0]));
 
         if (grown == NULL) {
             read->err = LCP_ENOMEM;
@@ -242,7 +242,7 @@ run_check(struct lcp_read *read)
         char head[40] = "{\"count\":";
         struct lcp_writer w;
 
-        lcp_writer_init(&w, head + strlen(head), sizeof head - strlen(head), 0);
+        lcp_writer_init(&w, head + strlen(head), sizeof(head) - strlen(head), 0);
         lcp_write_int(&w, (int64_t)count);
         head[strlen("{\"count\":") + w.len] = '\0';
         wrap(read, head, "");

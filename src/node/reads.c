@@ -11,7 +11,7 @@
 struct lcp_read *
 lcp_reads_new(struct lcp_pump *p, enum lcp_verb verb, uint64_t client, bool is_ours)
 {
-    struct lcp_read *read = calloc(1, sizeof *read);
+    struct lcp_read *read = calloc(1, sizeof(*read));
 
     if (read == NULL)
         return NULL;
@@ -22,7 +22,7 @@ lcp_reads_new(struct lcp_pump *p, enum lcp_verb verb, uint64_t client, bool is_o
     read->client = client;
     read->is_ours = is_ours;
     read->state = -1;
-    memcpy(read->data_path, p->data_path, sizeof read->data_path);
+    memcpy(read->data_path, p->data_path, sizeof(read->data_path));
     return read;
 }
 
@@ -57,8 +57,8 @@ lcp_reads_start(struct lcp_pump *p)
     p->world->ops->work(p->world, &read->task);
 }
 
-/* A legacy CHECK's messages count as handed out once the reply has left; see
- * lcp_pump_replied. */
+/* A legacy CHECK's messages count as handed out once the reply has left;
+ * see lcp_pump_replied. */
 static uint64_t
 expect_confirmation(struct lcp_pump *p, struct lcp_read *read)
 {
@@ -104,7 +104,7 @@ lcp_reads_drop(struct lcp_pump *p, uint64_t client)
 {
     struct lcp_read *lists[] = {p->read_head, p->read_running, p->unwritten};
 
-    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
         for (struct lcp_read *read = lists[i]; read != NULL; read = read->next) {
             if (read->client == client)
                 read->client = 0;
@@ -218,8 +218,8 @@ run_mirror(struct lcp_task *task)
                                      &mirror->through);
 }
 
-/* Fresh changes first, then the list of seen ids, then what a crash may have left
- * undone. */
+/* Fresh changes first, then the list of seen ids, then what a crash may have
+ * left undone. */
 static bool
 plan_mirror(struct lcp_pump *p, uint64_t now_ms)
 {

@@ -98,16 +98,16 @@ lcp_pump_reply_err(struct lcp_pump *p, uint64_t client, bool is_ours, enum lcp_e
 {
     char message[LCP_REQUEST_ID_TEXT + 128];
 
-    for (size_t i = 0; i < sizeof error_rows / sizeof error_rows[0]; i++) {
+    for (size_t i = 0; i < sizeof(error_rows) / sizeof(error_rows[0]); i++) {
         const char *text = error_rows[i].message, *gap = strstr(text, "%s");
 
         if (error_rows[i].err != err)
             continue;
         if (gap != NULL)
-            snprintf(message, sizeof message, "%.*s%s%s", (int)(gap - text), text, what,
-                     gap + 2);
+            snprintf(message, sizeof(message), "%.*s%s%s", (int)(gap - text), text,
+                     what, gap + 2);
         else
-            snprintf(message, sizeof message, "%s", text);
+            snprintf(message, sizeof(message), "%s", text);
         lcp_pump_reply_error(p, client, is_ours, error_rows[i].code, message,
                              error_rows[i].hint);
         return;
@@ -249,7 +249,7 @@ write_peer(struct lcp_writer *w, const struct lcp_core_peer_view *view,
     if (view->has_key) {
         struct lcp_key key;
 
-        memcpy(key.bytes, view->key, sizeof key.bytes);
+        memcpy(key.bytes, view->key, sizeof(key.bytes));
         lcp_fingerprint(&key, fingerprint);
         if (lcp_key_is_set(offered) && !lcp_key_eq(offered, &key))
             lcp_fingerprint(offered, refused);

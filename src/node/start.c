@@ -31,26 +31,26 @@ make_core(struct lcp_pump *p, const struct lcp_conf *conf)
 
     for (size_t i = 0; i < conf->alias_count; i++)
         aliases[i] = conf->aliases[i];
-    memcpy(config.key, p->identity.key.bytes, sizeof config.key);
-    p->world->ops->random(p->world, config.random_seed, sizeof config.random_seed);
+    memcpy(config.key, p->identity.key.bytes, sizeof(config.key));
+    p->world->ops->random(p->world, config.random_seed, sizeof(config.random_seed));
     p->core_memory = calloc(1, size);
     if (p->core_memory == NULL)
         return LCP_ENOMEM;
     err = lcp_core_init(p->core_memory, size, &config, lcp_pump_now(p), &p->core);
-    lcp_wipe(config.random_seed, sizeof config.random_seed);
+    lcp_wipe(config.random_seed, sizeof(config.random_seed));
     return err;
 }
 
 static enum lcp_err
 make_tables(struct lcp_pump *p)
 {
-    p->peers = calloc(p->peers_max, sizeof p->peers[0]);
-    p->lane_memory = calloc(p->peers_max + 1, sizeof p->lane_memory[0]);
-    p->batch.scratch = malloc(sizeof *p->batch.scratch);
+    p->peers = calloc(p->peers_max, sizeof(p->peers[0]));
+    p->lane_memory = calloc(p->peers_max + 1, sizeof(p->lane_memory[0]));
+    p->batch.scratch = malloc(sizeof(*p->batch.scratch));
     p->batch.text = malloc(LCP_PAYLOAD_MAX);
-    p->read_nodes = calloc(LCP_JSON_NODES_MAX, sizeof p->read_nodes[0]);
-    p->request_nodes = calloc(LCP_IPC_NODES_MAX, sizeof p->request_nodes[0]);
-    p->request.ids = calloc(LCP_REQUEST_IDS_MAX, sizeof p->request.ids[0]);
+    p->read_nodes = calloc(LCP_JSON_NODES_MAX, sizeof(p->read_nodes[0]));
+    p->request_nodes = calloc(LCP_IPC_NODES_MAX, sizeof(p->request_nodes[0]));
+    p->request.ids = calloc(LCP_REQUEST_IDS_MAX, sizeof(p->request.ids[0]));
     p->request.text_buf = malloc(LCP_IPC_REQUEST_MAX);
     if (p->peers == NULL || p->lane_memory == NULL || p->batch.scratch == NULL ||
         p->batch.text == NULL || p->read_nodes == NULL || p->request_nodes == NULL ||
@@ -161,8 +161,8 @@ check_identity(struct lcp_pump *p, struct lcp_store *store)
         return err;
     memcpy(both, p->identity.key.bytes, LCP_KEY_BYTES);
     memcpy(both + LCP_KEY_BYTES, p->name, strlen(p->name));
-    lcp_digest(lcp_span(both, sizeof both), digest);
-    memcpy(&now, digest, sizeof now);
+    lcp_digest(lcp_span(both, sizeof(both)), digest);
+    memcpy(&now, digest, sizeof(now));
     if (now == then)
         return LCP_OK;
     if (then != 0)
@@ -188,8 +188,8 @@ fill_in(struct lcp_pump *p, const struct lcp_pump_config *config)
     p->reload = config->reload;
     p->reload_ctx = config->reload_ctx;
     p->identity = *config->identity;
-    memcpy(p->home, conf->home, sizeof p->home);
-    memcpy(p->name, conf->name, sizeof p->name);
+    memcpy(p->home, conf->home, sizeof(p->home));
+    memcpy(p->name, conf->name, sizeof(p->name));
     p->address = conf->address;
     p->ttl_s = conf->ttl_s;
     p->retention_s = conf->retention_s;
@@ -226,14 +226,14 @@ first_peers(struct lcp_pump *p, const struct lcp_pump_config *config, char *faul
 enum lcp_err
 lcp_pump_new(const struct lcp_pump_config *config, char *fault, struct lcp_pump **out)
 {
-    struct lcp_pump *p = calloc(1, sizeof *p);
+    struct lcp_pump *p = calloc(1, sizeof(*p));
     enum lcp_err err = LCP_ENOMEM;
 
     fault[0] = '\0';
     if (p == NULL)
         return LCP_ENOMEM;
     fill_in(p, config);
-    if (lcp_path_join(p->data_path, sizeof p->data_path, p->home, "data") != LCP_OK) {
+    if (lcp_path_join(p->data_path, sizeof(p->data_path), p->home, "data") != LCP_OK) {
         err = LCP_EFULL;
         goto out;
     }
@@ -303,7 +303,7 @@ lcp_pump_free(struct lcp_pump *p)
     free(p->request.text_buf);
     free(p->waiters);
     free(p->reply_buf);
-    lcp_wipe(&p->identity, sizeof p->identity);
+    lcp_wipe(&p->identity, sizeof(p->identity));
     free(p);
 }
 
@@ -422,21 +422,21 @@ lcp_pump_overview_of(struct lcp_pump *p, const struct lcp_conf *conf)
 
     if (read == NULL)
         return NULL;
-    read->peers = calloc(conf->peer_count + 1, sizeof read->peers[0]);
-    read->conf = calloc(1, sizeof *read->conf);
+    read->peers = calloc(conf->peer_count + 1, sizeof(read->peers[0]));
+    read->conf = calloc(1, sizeof(*read->conf));
     if (read->peers == NULL || read->conf == NULL) {
         lcp_read_free(read);
         return NULL;
     }
     *read->conf = *conf;
-    read->conf->peers = calloc(conf->peer_count + 1, sizeof conf->peers[0]);
+    read->conf->peers = calloc(conf->peer_count + 1, sizeof(conf->peers[0]));
     if (read->conf->peers == NULL) {
         lcp_read_free(read);
         return NULL;
     }
     for (size_t i = 0; i < conf->peer_count; i++) {
         read->conf->peers[i] = conf->peers[i];
-        memcpy(read->peers[i].name, conf->peers[i].name, sizeof read->peers[i].name);
+        memcpy(read->peers[i].name, conf->peers[i].name, sizeof(read->peers[i].name));
     }
     read->peer_count = (uint32_t)conf->peer_count;
     return read;

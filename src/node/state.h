@@ -139,8 +139,8 @@ bool lcp_pump_is_key_of_another(struct lcp_pump *p, uint32_t peer,
 /* A zeroed job with times, peer and client filled in; NULL without memory. */
 struct lcp_job *lcp_pump_job(struct lcp_pump *p, enum lcp_job_kind kind, uint32_t peer);
 void lcp_pump_enqueue(struct lcp_pump *p, struct lcp_job *job);
-/* Carries out what the machine wants, starts idle hands. Ends every entry into the
- * pump. */
+/* Carries out what the machine wants, starts idle hands. Ends every entry into
+ * the pump. */
 void lcp_pump_drain(struct lcp_pump *p);
 /* A peer that a person removed is forgotten with its pin: under the same name a new one
  * may come. */
@@ -150,8 +150,8 @@ void lcp_pump_retry(struct lcp_pump *p);
 void lcp_pump_save_life(struct lcp_pump *p, bool is_clean_stop);
 void lcp_pump_sign_ephemeral(struct lcp_pump *p, uint32_t peer, const char *type,
                              const char *id, const char *reply_to, uint64_t number);
-/* Applies what the configuration says of peers; pins[i] is what the record knows of
- * conf->peers[i]. */
+/* Applies what the configuration says of peers; pins[i] is what the record knows
+ * of conf->peers[i]. */
 LCP_MUST_USE enum lcp_err lcp_pump_apply_peers(struct lcp_pump *p,
                                                const struct lcp_conf *conf,
                                                const struct lcp_read_peer *pins,

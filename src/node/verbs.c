@@ -57,7 +57,7 @@ find_peer(struct lcp_pump *p, const struct ask *a, const char *name)
 
     if (name[0] != '\0') {
         found = lcp_core_peer_find(p->core, name);
-        snprintf(message, sizeof message, "there is no peer %s", name);
+        snprintf(message, sizeof(message), "there is no peer %s", name);
         if (found == LCP_NO_PEER)
             refuse(
                 p, a, "unknown-peer", message,
@@ -98,7 +98,7 @@ choose_id(struct lcp_pump *p, struct lcp_job *job, const char *given)
         memcpy(job->id, given, LCP_UUID_CHARS + 1); /* its form was checked */
         return;
     }
-    p->world->ops->random(p->world, random, sizeof random);
+    p->world->ops->random(p->world, random, sizeof(random));
     lcp_uuid_print(random, job->id);
 }
 
@@ -132,8 +132,8 @@ do_send(struct lcp_pump *p, const struct ask *a)
     }
     memcpy(job->text, r->message.data, r->message.len);
     job->text_len = r->message.len;
-    memcpy(job->type, r->type, sizeof job->type);
-    memcpy(job->reply_to, r->reply_to, sizeof job->reply_to);
+    memcpy(job->type, r->type, sizeof(job->type));
+    memcpy(job->reply_to, r->reply_to, sizeof(job->reply_to));
     choose_id(p, job, r->id);
     job->ttl_s = r->has_ttl ? r->ttl_s : p->ttl_s;
     job->wait = !r->has_wait || r->wait;
@@ -152,9 +152,9 @@ start_read(struct lcp_pump *p, const struct ask *a)
         refuse_memory(p, a);
         return;
     }
-    memcpy(read->id, r->id, sizeof read->id);
-    memcpy(read->peer, r->to, sizeof read->peer);
-    memcpy(read->type, r->type, sizeof read->type);
+    memcpy(read->id, r->id, sizeof(read->id));
+    memcpy(read->peer, r->to, sizeof(read->peer));
+    memcpy(read->type, r->type, sizeof(read->type));
     read->thread = r->thread;
     read->after = r->has_after ? r->after : 0;
     read->limit = r->has_limit ? r->limit : 0;
@@ -179,7 +179,7 @@ start_overview(struct lcp_pump *p, const struct ask *a)
     }
     read = lcp_reads_new(p, a->r->verb, a->client, a->is_ours);
     if (read == NULL ||
-        (read->peers = calloc(p->peers_max, sizeof read->peers[0])) == NULL) {
+        (read->peers = calloc(p->peers_max, sizeof(read->peers[0]))) == NULL) {
         lcp_read_free(read);
         refuse_memory(p, a);
         return;
@@ -188,7 +188,7 @@ start_overview(struct lcp_pump *p, const struct ask *a)
         struct lcp_core_peer_view view;
 
         if (lcp_core_peer_view(p->core, lcp_pump_now(p), i, &view))
-            memcpy(read->peers[read->peer_count++].name, view.name, sizeof view.name);
+            memcpy(read->peers[read->peer_count++].name, view.name, sizeof(view.name));
     }
     lcp_reads_add(p, read);
 }
@@ -207,13 +207,13 @@ do_ack(struct lcp_pump *p, const struct ask *a)
     if (job == NULL)
         return;
     if (r->id_count > 0) {
-        job->ids = malloc(r->id_count * sizeof job->ids[0]);
+        job->ids = malloc(r->id_count * sizeof(job->ids[0]));
         if (job->ids == NULL) {
             lcp_job_free(job);
             refuse_memory(p, a);
             return;
         }
-        memcpy(job->ids, r->ids, r->id_count * sizeof job->ids[0]);
+        memcpy(job->ids, r->ids, r->id_count * sizeof(job->ids[0]));
         job->id_count = r->id_count;
     }
     job->all = r->all;
@@ -229,7 +229,7 @@ do_shown(struct lcp_pump *p, const struct ask *a)
 
     if (job == NULL)
         return;
-    job->numbers = calloc((size_t)r->id_count + 1, sizeof job->numbers[0]);
+    job->numbers = calloc((size_t)r->id_count + 1, sizeof(job->numbers[0]));
     if (job->numbers == NULL) {
         lcp_job_free(job);
         refuse_memory(p, a);
@@ -252,7 +252,7 @@ do_cancel(struct lcp_pump *p, const struct ask *a)
 
     if (job == NULL)
         return;
-    memcpy(job->reply_to, a->r->id, sizeof a->r->id);
+    memcpy(job->reply_to, a->r->id, sizeof(a->r->id));
     lcp_pump_enqueue(p, job);
 }
 
@@ -281,7 +281,7 @@ do_ping(struct lcp_pump *p, const struct ask *a)
         .started_ms = lcp_pump_now(p),
         .deadline_ms = lcp_pump_now(p) + LCP_SEND_ANSWER_MS,
     };
-    p->world->ops->random(p->world, random, sizeof random);
+    p->world->ops->random(p->world, random, sizeof(random));
     lcp_uuid_print(random, ping->id);
     lcp_pump_sign_ephemeral(p, peer, "ping", ping->id, "", ping->number);
 }
@@ -316,7 +316,7 @@ do_trust(struct lcp_pump *p, const struct ask *a)
     }
     if (strcmp(fingerprint, a->r->fingerprint) != 0 &&
         lcp_core_peer_view(p->core, lcp_pump_now(p), peer, &view) && view.has_key) {
-        memcpy(key.bytes, view.key, sizeof key.bytes);
+        memcpy(key.bytes, view.key, sizeof(key.bytes));
         lcp_fingerprint(&key, fingerprint);
     }
     if (fingerprint[0] == '\0' || strcmp(fingerprint, a->r->fingerprint) != 0) {
@@ -327,8 +327,8 @@ do_trust(struct lcp_pump *p, const struct ask *a)
                "PublicKey=KEY");
         return;
     }
-    /* A person may have been told of another one's packet, sent again under this
-     * address. */
+    /* A person may have been told of another one's packet, sent again under
+     * this address. */
     if (lcp_pump_is_key_of_another(p, peer, &key)) {
         refuse(p, a, "conflict", "this is the key of another peer, or our own",
                "lcp peer list and lcp id show whose");

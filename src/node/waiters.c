@@ -18,11 +18,11 @@ lcp_waiters_add(struct lcp_pump *p, const struct lcp_job *job)
         .is_ours = job->is_ours,
     };
 
-    memcpy(waiter.to, job->peer_name, sizeof waiter.to);
-    memcpy(waiter.id, job->id, sizeof waiter.id);
+    memcpy(waiter.to, job->peer_name, sizeof(waiter.to));
+    memcpy(waiter.id, job->id, sizeof(waiter.id));
     if (p->waiter_count == p->waiter_cap) {
         size_t cap = p->waiter_cap == 0 ? 64 : p->waiter_cap * 2;
-        struct lcp_waiter *grown = realloc(p->waiters, cap * sizeof grown[0]);
+        struct lcp_waiter *grown = realloc(p->waiters, cap * sizeof(grown[0]));
 
         if (grown == NULL) {
             lcp_pump_reply_sent(p, &waiter, LCP_SENT_QUEUED); /* true at this moment */

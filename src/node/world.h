@@ -44,8 +44,8 @@ struct lcp_world_ops {
                   uint64_t tag);
     /* One line, without newline. The world puts a time before it. */
     void (*log)(struct lcp_world *w, enum lcp_level level, const char *line);
-    /* Storage is lost (LCP_ELOST): the process must end with 70 and say nothing more to
-     * anybody. */
+    /* Storage is lost (LCP_ELOST): the process must end with 70 and say nothing more
+     * to anybody. */
     void (*lost)(struct lcp_world *w, const char *why);
 };
 

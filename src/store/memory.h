@@ -119,8 +119,8 @@ void lcp_memory_side_free(struct lcp_memory_side *side);
 void lcp_memory_side_rollback(struct lcp_memory_disk *d);
 void lcp_memory_side_commit(struct lcp_memory_disk *d);
 
-/* The operations of lcp_store_ops, by name: memory_write.c, memory_read.c,
- * memory_side.c */
+/* The operations of lcp_store_ops, by name: memory_write.c,
+ * memory_read.c, memory_side.c */
 enum lcp_err lcp_memory_add(struct lcp_store *s, const struct lcp_row *row,
                             uint64_t *number);
 enum lcp_err lcp_memory_set_state(struct lcp_store *s, enum lcp_direction dir,

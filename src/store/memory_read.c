@@ -255,8 +255,8 @@ lcp_memory_each_in_thread(struct lcp_store *s, uint64_t number, lcp_row_fn *fn,
     return LCP_OK;
 }
 
-/* Counts what an id (whole, or its first len bytes) names, up to two; *number is the
- * last. */
+/* Counts what an id (whole, or its first len bytes) names, up to two; *number is
+ * the last. */
 static unsigned
 count_named(const struct lcp_memory_store *m, const struct lcp_row_name *name,
             bool is_prefix, unsigned dirs, uint64_t *number)

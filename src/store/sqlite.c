@@ -47,8 +47,8 @@ is_forbidden(int number)
     return number == EACCES || number == EPERM;
 }
 
-/* The one place where SQLite's codes become ours. number: errno of its last system
- * call. */
+/* The one place where SQLite's codes become ours. number: errno of its last
+ * system call. */
 static enum lcp_err
 translate(int code, int number, bool is_reader)
 {

@@ -75,8 +75,8 @@ lcp_sqlite(struct lcp_store *s)
     return (struct lcp_sqlite *)s;
 }
 
-/* Keeps the text of the handle's last error and translates its code. Dooms the open
- * batch. */
+/* Keeps the text of the handle's last error and translates its code. Dooms the
+ * open batch. */
 LCP_MUST_USE enum lcp_err lcp_sqlite_fail(struct lcp_sqlite *q, int code);
 /* LCP_EPERM: read-only. LCP_EINVAL: no batch. Else what doomed the batch, if anything.
  */
@@ -119,8 +119,8 @@ LCP_MUST_USE enum lcp_err lcp_call_get_row(struct lcp_call *c, struct lcp_row *r
 LCP_MUST_USE enum lcp_err lcp_call_walk(struct lcp_call *c, lcp_row_fn *fn, void *ctx,
                                         uint64_t *count);
 
-/* The operations of lcp_store_ops, by name: sqlite_write.c, sqlite_read.c,
- * sqlite_side.c */
+/* The operations of lcp_store_ops, by name: sqlite_write.c,
+ * sqlite_read.c, sqlite_side.c */
 enum lcp_err lcp_sqlite_find_in(struct lcp_store *s, const struct lcp_key *key,
                                 const char *id, struct lcp_row *row);
 enum lcp_err lcp_sqlite_find_out(struct lcp_store *s, const char *id,

@@ -137,8 +137,8 @@ lcp_sqlite_each_in_thread(struct lcp_store *s, uint64_t number, lcp_row_fn *fn,
     return err == LCP_OK && count == 0 ? LCP_ENOTFOUND : err;
 }
 
-/* Adds to *count the messages of one direction whose id is between two texts, up to
- * two. */
+/* Adds to *count the messages of one direction whose id is between two texts, up
+ * to two. */
 static enum lcp_err
 count_named(struct lcp_sqlite *q, enum lcp_statement which, const char *low,
             const char *high, unsigned *count, uint64_t *number)

@@ -119,8 +119,8 @@ struct lcp_store_ops {
      */
     enum lcp_err (*each_changed)(struct lcp_store *s, uint64_t after, uint32_t limit,
                                  lcp_row_fn *fn, void *ctx);
-    /* All messages linked to this one by replyTo, both directions, by number; at most
-     * 1,000. */
+    /* All messages linked to this one by replyTo, both directions, by number; at
+     * most 1,000. */
     enum lcp_err (*each_in_thread)(struct lcp_store *s, uint64_t number, lcp_row_fn *fn,
                                    void *ctx);
     /* A number ("41", "#41"), an id, or a unique prefix (at least 4 characters) of one.
@@ -138,8 +138,8 @@ struct lcp_store_ops {
     enum lcp_err (*queued_to)(struct lcp_store *s, const char *peer, uint64_t *count);
     /* The least expires_life_ms of queued messages, 0 when there is none. */
     enum lcp_err (*next_expiry)(struct lcp_store *s, uint64_t *life_ms);
-    /* Queued messages whose expires_life_ms is at or before life_ms (and not 0): by
-     * number. */
+    /* Queued messages whose expires_life_ms is at or before life_ms (and not 0):
+     * by number. */
     enum lcp_err (*each_expired)(struct lcp_store *s, uint64_t life_ms, uint32_t limit,
                                  lcp_row_fn *fn, void *ctx);
     /* Deletes the bodies of archived and consumed and of sent messages that are no
@@ -170,9 +170,9 @@ struct lcp_store {
 };
 
 /* store/sqlite.c. Opens or makes HOME/data/lcp.db. Writable: one handle a database,
- * migrates an older schema (LCP_EVERSION for a newer one). Read-only: beside a writer
- * or alone; writes fail with LCP_EPERM. LCP_ENOTFOUND: read-only and there is no
- * database. */
+ * migrates an older schema (LCP_EVERSION for a newer one). Read-only: beside a
+ * writer or alone; writes fail with LCP_EPERM. LCP_ENOTFOUND: read-only and there is
+ * no database. */
 LCP_MUST_USE enum lcp_err lcp_store_sqlite_open(const char *path, bool read_only,
                                                 struct lcp_store **out);
 /* Text of the last SQLite error of this handle, for the log. */

@@ -26,8 +26,8 @@ struct lcp_home {
 /* Fills in path alone. Returns an exit code: 0, or with a sentence in fault 1. */
 int lcp_home_find(struct lcp_home *home, const struct lcp_daemon_options *options,
                   char fault[static LCP_HOME_FAULT_MAX]);
-/* The rest. Exit code 0, 1 or 2 (configuration). Whatever it says, lcp_home_close is
- * due. */
+/* The rest. Exit code 0, 1 or 2 (configuration). Whatever it says, lcp_home_close
+ * is due. */
 int lcp_home_open(struct lcp_home *home, char fault[static LCP_HOME_FAULT_MAX]);
 /* Reads HOME/lcp.conf anew with the flags laid over it. fault: LCP_CONF_FAULT_MAX. */
 LCP_MUST_USE enum lcp_err lcp_home_load_conf(const struct lcp_home *home,

@@ -199,8 +199,8 @@ on_look_again(uv_timer_t *timer)
     struct lcp_uv_udp *udp = timer->data;
     char text[LCP_ENDPOINT_TEXT_MAX + 1];
 
-    /* The port may be taken by now; even so the node serves its local clients and keeps
-     * trying. */
+    /* The port may be taken by now; even so the node serves its local clients and
+     * keeps trying. */
     if (udp->is_gone ? !is_address_up(udp) : bind_now(udp) != LCP_OK)
         return;
     (void)uv_timer_stop(&udp->timer);

@@ -14,8 +14,8 @@
 struct lcp_uv_udp_events {
     /* The bytes are borrowed for the call. */
     void (*datagram)(void *ctx, const struct lcp_endpoint *from, struct lcp_span bytes);
-    /* The socket became usable, or its address went away (then from within
-     * lcp_uv_udp_send). */
+    /* The socket became usable, or its address went away (then from
+     * within lcp_uv_udp_send). */
     void (*bound)(void *ctx, bool is_bound, int rcv_bytes, int snd_bytes);
     void (*log)(void *ctx, enum lcp_level level, const char *line);
 };

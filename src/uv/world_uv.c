@@ -93,8 +93,8 @@ world_log(struct lcp_world *world, enum lcp_level level, const char *line)
     lcp_log_line(self(world)->log, level, line);
 }
 
-/* What was promised is unknown now, so nothing more is promised: no reply, no ACK, no
- * farewell. */
+/* What was promised is unknown now, so nothing more is promised: no reply, no ACK,
+ * no farewell. */
 static void
 world_lost(struct lcp_world *world, const char *why)
 {
@@ -181,8 +181,8 @@ on_tick(uv_timer_t *timer)
         lcp_pump_tick(w->pump);
 }
 
-/* Runs before every wait of the loop: so after every call into the pump, however it was
- * reached. */
+/* Runs before every wait of the loop: so after every call into the pump, however it
+ * was reached. */
 static void
 on_prepare(uv_prepare_t *prepare)
 {

@@ -57,8 +57,8 @@ wait_ms(uint32_t ordinal)
     return ordinal >= 1 && ordinal <= 5 ? waits[ordinal - 1] : waits[0];
 }
 
-/* Counts mail that is under way from one node to another; what is done with leaves the
- * list. */
+/* Counts mail that is under way from one node to another; what is done with leaves
+ * the list. */
 static void
 check_window(struct sim *sim, int from, int to, int mail)
 {

@@ -87,8 +87,8 @@ uint64_t sim_now_ms(const struct sim *sim);
 void sim_run_ms(struct sim *sim, uint64_t ms);
 struct sim_random *sim_chance(struct sim *sim);
 
-/* Calls fn(sim, arg) at that time, between two events. user is the caller's, for such
- * calls. */
+/* Calls fn(sim, arg) at that time, between two events. user is the caller's, for
+ * such calls. */
 void sim_at(struct sim *sim, uint64_t at_ms, void (*fn)(struct sim *sim, uint64_t arg),
             uint64_t arg);
 void sim_set_user(struct sim *sim, void *user);
@@ -114,14 +114,14 @@ void sim_set_key_configured(struct sim *sim, char node, char peer, bool is_confi
 /* The node's next start has another key pair. */
 void sim_set_new_key(struct sim *sim, char node);
 
-/* Local clients. A request is one of docs/ipc.md; returns its number, whose reply is
- * kept. */
+/* Local clients. A request is one of docs/ipc.md; returns its number, whose reply
+ * is kept. */
 int sim_request(struct sim *sim, char node, const char *json);
 int sim_send(struct sim *sim, char from, char to, const char *text);
 /* NULL: not answered yet; "": the connection broke. Borrowed. */
 const char *sim_reply(const struct sim *sim, int request);
-/* The message with this id may be cancelled or expire; without this that breaks a
- * promise. */
+/* The message with this id may be cancelled or expire; without this that breaks
+ * a promise. */
 void sim_may_end(struct sim *sim, char from, char to, const char *id);
 /* Archives and hands out whatever lies in the inbox. */
 void sim_check_and_ack(struct sim *sim, char node);
@@ -136,13 +136,13 @@ bool sim_has_pinned(const struct sim *sim, char node, char peer);
 /* Any bytes from that endpoint. */
 void sim_inject(struct sim *sim, char as, char to, struct lcp_span bytes);
 
-/* Mail that was accepted and neither cancelled nor expired, and is not acknowledged
- * yet. */
+/* Mail that was accepted and neither cancelled nor expired, and is not
+ * acknowledged yet. */
 size_t sim_undelivered(const struct sim *sim);
 /* Received messages in the records of all nodes. */
 size_t sim_stored(const struct sim *sim);
-/* A counter of docs/ipc.md STATUS of a running node; SIZE_MAX when it has none of that
- * name. */
+/* A counter of docs/ipc.md STATUS of a running node; SIZE_MAX when it has none of
+ * that name. */
 uint64_t sim_counter(struct sim *sim, char node, const char *name);
 uint64_t sim_fault_count(const struct sim *sim, enum sim_fault fault);
 /* The first broken promise, or NULL. */

@@ -300,8 +300,8 @@ escape_disarms_terminals(void)
     }
 }
 
-/* Whatever goes in: printable ASCII or well-formed text comes out, whole and
- * terminated. */
+/* Whatever goes in: printable ASCII or well-formed text comes out, whole
+ * and terminated. */
 static void
 escape_never_lets_a_control_through(void)
 {

@@ -393,8 +393,8 @@ a_deleted_peer_gets_nothing_and_its_messages_come_back(void)
     rig_free(&rig);
 }
 
-/* What was meant for the peer that was at an index before must not reach the next one
- * there. */
+/* What was meant for the peer that was at an index before must not reach the next
+ * one there. */
 static void
 an_index_rests_while_something_of_its_peer_is_out(void)
 {

@@ -200,8 +200,8 @@ a_peer_that_is_away_costs_one_probe_and_one_backoff(void)
     CHECK(rig.kinds[LCP_OUT_PARKED] == 8);
     from = rig.tx_count;
     rig_run(&rig, 7200000);
-    /* 15, 30, 60 ... 600 s with 20 % of jitter: about 16 in two hours, each of one
-     * packet. */
+    /* 15, 30, 60 ... 600 s with 20 % of jitter: about 16 in two hours, each of
+     * one packet. */
     CHECK(rig_count_tx(&rig, from, 0, LCP_PACKET_DATA) >= 12);
     CHECK(rig_count_tx(&rig, from, 0, LCP_PACKET_DATA) <= 20);
     for (size_t i = from; i < rig.tx_count; i++) {

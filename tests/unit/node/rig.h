@@ -96,7 +96,7 @@ log_line(struct lcp_world *w, enum lcp_level level, const char *line)
     size_t len = strlen(f->log);
 
     (void)level;
-    snprintf(f->log + len, sizeof f->log - len, "%s\n", line);
+    snprintf(f->log + len, sizeof(f->log) - len, "%s\n", line);
 }
 
 static inline void
@@ -134,7 +134,7 @@ run_tasks(struct rig *r)
     while (r->f.task_count > 0) {
         struct lcp_task *task = r->f.tasks[0];
 
-        memmove(r->f.tasks, r->f.tasks + 1, --r->f.task_count * sizeof r->f.tasks[0]);
+        memmove(r->f.tasks, r->f.tasks + 1, --r->f.task_count * sizeof(r->f.tasks[0]));
         task->run(task);
         lcp_pump_done(r->pump, task);
     }
@@ -152,7 +152,7 @@ run_tasks_but_the_writer(struct rig *r)
             continue;
         }
         memmove(r->f.tasks + i, r->f.tasks + i + 1,
-                (--r->f.task_count - i) * sizeof r->f.tasks[0]);
+                (--r->f.task_count - i) * sizeof(r->f.tasks[0]));
         task->run(task);
         lcp_pump_done(r->pump, task);
         i = 0;
@@ -184,7 +184,7 @@ close_pump(struct rig *r)
 static inline struct rig *
 new_rig(bool has_key)
 {
-    struct rig *r = calloc(1, sizeof *r);
+    struct rig *r = calloc(1, sizeof(*r));
     uint8_t seed[LCP_SEED_BYTES] = {1};
     char fault[LCP_CONF_FAULT_MAX];
 

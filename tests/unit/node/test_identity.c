@@ -22,7 +22,7 @@ first_contact_pins_and_another_key_is_refused_loudly(void)
     CHECK(r->f.sent_count == 0);
     lcp_fingerprint(&mallory.key, fingerprint);
     CHECK(strstr(r->f.log, fingerprint) != NULL);
-    snprintf(request, sizeof request,
+    snprintf(request, sizeof(request),
              "{\"cmd\":\"TRUST\",\"name\":\"bob\",\"fingerprint\":\"%s\"}",
              fingerprint);
     ask(r, request, true);
@@ -126,7 +126,7 @@ the_key_of_another_peer_cannot_be_trusted(void)
     run_tasks(r);
     lcp_fingerprint(&carol.key, fingerprint);
     CHECK(strstr(r->f.log, fingerprint) != NULL); /* addresses swapped, perhaps */
-    snprintf(request, sizeof request,
+    snprintf(request, sizeof(request),
              "{\"cmd\":\"TRUST\",\"name\":\"bob\",\"fingerprint\":\"%s\"}",
              fingerprint);
     ask(r, request, true);

@@ -17,8 +17,8 @@ fresh(void)
 {
     struct lcp_lanes lanes;
 
-    memset(lane_memory, 0, sizeof lane_memory);
-    memset(jobs, 0, sizeof jobs);
+    memset(lane_memory, 0, sizeof(lane_memory));
+    memset(jobs, 0, sizeof(jobs));
     lcp_lanes_init(&lanes, lane_memory, LANES);
     return lanes;
 }

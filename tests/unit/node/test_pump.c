@@ -131,9 +131,9 @@ an_ack_settles_and_is_told(void)
     ask(r, "{\"cmd\":\"SEND\",\"payload\":{\"message\":\"x\"}}", false);
     run_tasks(r);
     CHECK(r->f.reply[0] == '\0');
-    memcpy(ack, r->f.sent[0], sizeof ack);
+    memcpy(ack, r->f.sent[0], sizeof(ack));
     ack[8] = LCP_PACKET_ACK;
-    lcp_pump_datagram(r->pump, &r->from_bob, lcp_span(ack, sizeof ack));
+    lcp_pump_datagram(r->pump, &r->from_bob, lcp_span(ack, sizeof(ack)));
     CHECK(r->f.reply[0] == '\0'); /* not before that is on disk too */
     run_tasks(r);
     CHECK(strstr(r->f.reply, "{\"ok\":true,\"accepted\":true") == r->f.reply);
@@ -292,8 +292,8 @@ a_legacy_page_is_not_looked_for_in_the_whole_inbox(void)
     struct rig *r = new_rig(true);
     char id[] = "00000000-5d7c-4e2a-9b1f-0a1b2c3d4e5f";
 
-    memset(large, 'x', sizeof large - 1);
-    memset(middle, 'x', sizeof middle - 1);
+    memset(large, 'x', sizeof(large) - 1);
+    memset(middle, 'x', sizeof(middle) - 1);
     for (int i = 0; i < 102; i++) {
         snprintf(id, 9, "%08x", (unsigned)i);
         id[8] = '-';

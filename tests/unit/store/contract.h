@@ -463,9 +463,9 @@ only_what_never_left_is_signed_anew(void)
     s->ops->close(s);
 }
 
-/* 1 in/bob/chat stored, 2 in/carol/task handed, 3 out/bob queued, 4 in/bob/task
- * archived, 5 in/bob/chat stored, 6 out/carol acked, 7 out/bob queued, 8 in/bob
- * consumed */
+/* 1 in/bob/chat stored, 2 in/carol/task handed, 3 out/bob queued, 4
+ * in/bob/task archived, 5 in/bob/chat stored, 6 out/carol acked, 7 out/bob
+ * queued, 8 in/bob consumed */
 static struct lcp_store *
 open_with_eight(void)
 {
