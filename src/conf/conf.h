@@ -59,8 +59,8 @@ LCP_MUST_USE enum lcp_err lcp_conf_peer_add(const char *home, const char *name,
                                             char *fault); /* key may be NULL; EEXIST */
 LCP_MUST_USE enum lcp_err lcp_conf_peer_remove(const char *home, const char *name,
                                                char *fault);
-/* Sets one key of a [Peer] ("Address", "PublicKey", "Name", later policy keys); value
- * NULL deletes the line. */
+/* Sets one key of a [Peer] ("Address", "PublicKey", later policy keys; "Name" cannot be
+ * changed); value NULL deletes the line. */
 LCP_MUST_USE enum lcp_err lcp_conf_peer_set(const char *home, const char *name,
                                             const char *key, const char *value,
                                             char *fault);

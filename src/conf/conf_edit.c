@@ -431,7 +431,6 @@ lcp_conf_peer_set(const char *home, const char *name, const char *key_name,
                                                        lcp_span_str(key_name));
     struct edit e;
     struct place place;
-    bool is_rename;
     enum lcp_err err = LCP_OK;
 
     if (key == NULL) {
@@ -441,6 +440,12 @@ lcp_conf_peer_set(const char *home, const char *name, const char *key_name,
         lcp_conf_key_suggest(LCP_CONF_PEER, lcp_span_str(key_name), suggestion,
                              sizeof(suggestion));
         lcp_conf_fault(fault, "[Peer] has no key %s; %s", shown, suggestion);
+        return LCP_EINVAL;
+    }
+    if (strcmp(key->name, "Name") == 0) {
+        /* Its pin and the mail queued to it go by the name. */
+        lcp_conf_fault(fault, "a peer keeps its name; remove it, then add it under the "
+                              "new one");
         return LCP_EINVAL;
     }
     if (value != NULL)
@@ -454,10 +459,9 @@ lcp_conf_peer_set(const char *home, const char *name, const char *key_name,
         err = no_such_peer(name, fault);
         goto out;
     }
-    is_rename = value != NULL && strcmp(key->name, "Name") == 0;
     err = rewrite(&e, &place, key, value);
     if (err == LCP_OK)
-        err = finish(&e, is_rename ? value : name);
+        err = finish(&e, name);
 
 out:
     end(&e);
