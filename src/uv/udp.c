@@ -125,14 +125,27 @@ bind_error(int number)
 }
 
 static enum lcp_err
+start_reading(struct lcp_uv_udp *udp)
+{
+    if (uv_poll_start(&udp->poll, UV_READABLE, on_readable) != 0)
+        return LCP_EIO;
+    udp->events->bound(udp->ctx, true, udp->rcv_bytes, udp->snd_bytes);
+    return LCP_OK;
+}
+
+static enum lcp_err
 bind_now(struct lcp_uv_udp *udp)
 {
     struct sockaddr_storage address;
     socklen_t len = to_sockaddr(&udp->address, &address);
     int on = 1;
     enum lcp_err err = LCP_EIO;
-    int fd = socket(address.ss_family, SOCK_DGRAM, 0);
+    int fd;
 
+    /* Bound, but the loop did not take it: no second socket could have the port. */
+    if (udp->fd >= 0)
+        return start_reading(udp);
+    fd = socket(address.ss_family, SOCK_DGRAM, 0);
     if (fd < 0)
         return LCP_EIO;
     if (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 || fcntl(fd, F_SETFL, O_NONBLOCK) != 0)
@@ -150,9 +163,7 @@ bind_now(struct lcp_uv_udp *udp)
     udp->poll.data = udp;
     udp->fd = fd;
     fd = -1;
-    err = uv_poll_start(&udp->poll, UV_READABLE, on_readable) == 0 ? LCP_OK : LCP_EIO;
-    if (err == LCP_OK)
-        udp->events->bound(udp->ctx, true, udp->rcv_bytes, udp->snd_bytes);
+    err = start_reading(udp);
 
 out:
     if (fd >= 0)

@@ -160,11 +160,52 @@ an_address_that_is_not_up_is_waited_for(void)
     end(&loop);
 }
 
+/* As bind_now leaves it when uv_poll_start fails. */
+static void
+half_bind(struct lcp_uv_udp *udp)
+{
+    struct sockaddr_in in = {.sin_family = AF_INET,
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                             .sin_port = htons(udp->address.port)};
+
+    udp->fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+    REQUIRE(udp->fd >= 0 && bind(udp->fd, (struct sockaddr *)&in, sizeof(in)) == 0);
+    REQUIRE(uv_poll_init(udp->loop, &udp->poll, udp->fd) == 0);
+    udp->poll.data = udp;
+}
+
+/* Bound, and the loop did not take it at the first try: that socket goes on, for the
+ * port is its own. */
+static void
+a_socket_that_could_not_be_watched_is_not_bound_twice(void)
+{
+    static const uint8_t header[LCP_HEADER_BYTES] = "LCP1";
+    struct lcp_endpoint at, from = free_endpoint("127.0.0.1");
+    struct seen seen = {0}, other_seen = {0};
+    struct lcp_uv_udp udp, other;
+    uv_loop_t loop;
+
+    REQUIRE(lcp_endpoint_parse(lcp_span_str("203.0.113.7:9528"), 0, &at) == LCP_OK);
+    REQUIRE(uv_loop_init(&loop) == 0);
+    REQUIRE(lcp_uv_udp_open(&udp, &loop, &at, &events, &seen) == LCP_OK);
+    REQUIRE(lcp_uv_udp_open(&other, &loop, &from, &events, &other_seen) == LCP_OK);
+    udp.address = free_endpoint("127.0.0.1");
+    half_bind(&udp);
+    CHECK(turn_until(&loop, &seen.bound, 1));
+    lcp_uv_udp_send(&other, &udp.address, lcp_span(header, sizeof(header)),
+                    lcp_span(NULL, 0));
+    CHECK(turn_until(&loop, &seen.datagrams, 1));
+    lcp_uv_udp_close(&other);
+    lcp_uv_udp_close(&udp);
+    end(&loop);
+}
+
 int
 main(void)
 {
     datagrams_of_every_size_arrive_whole();
     a_taken_port_is_not_shared();
     an_address_that_is_not_up_is_waited_for();
+    a_socket_that_could_not_be_watched_is_not_bound_twice();
     return check_end("udp");
 }
