@@ -5,6 +5,7 @@
  * each kind.
  */
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -230,6 +231,22 @@ finish_refill(struct lcp_pump *p, struct lcp_job *job)
     lcp_core_refilled(p->core, lcp_pump_now(p), job->peer, job->through, job->more);
 }
 
+/* what may name a message of the other direction; of this one there is none. */
+static void
+reply_unless_found(struct lcp_pump *p, const struct lcp_job *job, const char *direction,
+                   const char *what)
+{
+    char message[LCP_REQUEST_ID_TEXT + 64];
+
+    if (job->err != LCP_ENOTFOUND) {
+        lcp_pump_reply_err(p, job->client, job->is_ours, job->err, what);
+        return;
+    }
+    snprintf(message, sizeof(message), "no %s message fits %s", direction, what);
+    lcp_pump_reply_error(p, job->client, job->is_ours, "not-found", message,
+                         "lcp check and lcp sent list what there is");
+}
+
 static void
 finish_cancel(struct lcp_pump *p, struct lcp_job *job)
 {
@@ -239,7 +256,7 @@ finish_cancel(struct lcp_pump *p, struct lcp_job *job)
                              .is_ours = job->is_ours};
 
     if (job->err != LCP_OK) {
-        lcp_pump_reply_err(p, job->client, job->is_ours, job->err, job->reply_to);
+        reply_unless_found(p, job, "sent", job->reply_to);
         return;
     }
     if (job->done) {
@@ -277,8 +294,7 @@ finish_archive(struct lcp_pump *p, struct lcp_job *job)
     if (job->err == LCP_OK)
         lcp_pump_reply_count(p, job->client, job->is_ours, "archived", job->done);
     else
-        lcp_pump_reply_err(p, job->client, job->is_ours, job->err,
-                           job->id_count > 0 ? job->ids[0] : "");
+        reply_unless_found(p, job, "received", job->id_count > 0 ? job->ids[0] : "");
 }
 
 static void

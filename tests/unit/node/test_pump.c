@@ -67,6 +67,26 @@ a_legacy_client_may_answer_any_id(void)
 }
 
 static void
+a_message_of_the_other_direction_is_named_so(void)
+{
+    struct rig *r = new_rig(true);
+
+    from_bob(r, &r->bob, ID_A, "chat", NULL, "one");
+    run_tasks(r);
+    ask(r, "{\"cmd\":\"CANCEL\",\"id\":\"1\"}", true);
+    run_tasks(r);
+    CHECK(strstr(r->f.reply, "\"code\":\"not-found\"") != NULL);
+    CHECK(strstr(r->f.reply, "no sent message fits 1") != NULL);
+    ask(r, "{\"cmd\":\"SEND\",\"payload\":{\"message\":\"x\"},\"wait\":false}", true);
+    run_tasks(r);
+    ask(r, "{\"cmd\":\"ACK\",\"ids\":[\"2\"]}", true);
+    run_tasks(r);
+    CHECK(strstr(r->f.reply, "\"code\":\"not-found\"") != NULL);
+    CHECK(strstr(r->f.reply, "no received message fits 2") != NULL);
+    free_rig(r);
+}
+
+static void
 a_full_disk_is_no_ack_and_passes(void)
 {
     struct rig *r = new_rig(true);
@@ -318,6 +338,7 @@ main(void)
     nothing_is_acknowledged_before_it_is_stored();
     what_was_imported_is_known_whatever_its_content();
     a_legacy_client_may_answer_any_id();
+    a_message_of_the_other_direction_is_named_so();
     a_full_disk_is_no_ack_and_passes();
     a_lost_fsync_says_nothing_more();
     a_send_is_answered_when_durable();
