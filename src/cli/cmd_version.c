@@ -4,6 +4,7 @@
  */
 #include "cli/cli.h"
 #include "store/store.h"
+#include "uv/daemon.h"
 
 /* The daemon's STATUS; false when none runs or it does not answer: that is no
  * failure here. */
@@ -27,6 +28,7 @@ write_libraries(struct lcp_writer *w)
     lcp_write_object(w);
     lcp_write_member_string(w, "libsodium", lcp_crypto_version());
     lcp_write_member_string(w, "sqlite", lcp_store_sqlite_version());
+    lcp_write_member_string(w, "libuv", lcp_uv_version());
     lcp_write_object_end(w);
 }
 
@@ -68,24 +70,27 @@ static int
 run(struct lcp_cli *cli)
 {
     struct lcp_span status = {.len = 0}, libraries = {.len = 0};
-    char version[32] = "", sodium[32] = "", sqlite[32] = "";
+    char version[32] = "", sodium[32] = "", sqlite[32] = "", uv[32] = "";
     bool has_daemon = ask_daemon(cli, &status), differs;
 
     lcp_reply_text(status, "version", version, sizeof(version));
     (void)lcp_reply_member(status, "libraries", &libraries);
     lcp_reply_text(libraries, "libsodium", sodium, sizeof(sodium));
     lcp_reply_text(libraries, "sqlite", sqlite, sizeof(sqlite));
+    lcp_reply_text(libraries, "libuv", uv, sizeof(uv));
     differs = has_daemon && (strcmp(version, LCP_VERSION) != 0 ||
                              strcmp(sodium, lcp_crypto_version()) != 0 ||
-                             strcmp(sqlite, lcp_store_sqlite_version()) != 0);
+                             strcmp(sqlite, lcp_store_sqlite_version()) != 0 ||
+                             strcmp(uv, lcp_uv_version()) != 0);
     if (cli->args.json)
         return print_json(cli, has_daemon, status, differs);
-    printf("lcp %s (libsodium %s, SQLite %s)\n", LCP_VERSION, lcp_crypto_version(),
-           lcp_store_sqlite_version());
+    printf("lcp %s (libsodium %s, SQLite %s, libuv %s)\n", LCP_VERSION,
+           lcp_crypto_version(), lcp_store_sqlite_version(), lcp_uv_version());
     if (!has_daemon)
         puts("no daemon runs");
     else
-        printf("daemon %s (libsodium %s, SQLite %s)\n", version, sodium, sqlite);
+        printf("daemon %s (libsodium %s, SQLite %s, libuv %s)\n", version, sodium,
+               sqlite, uv);
     if (differs)
         puts("warning: command and daemon differ: restart the daemon");
     return lcp_flush(cli);

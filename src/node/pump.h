@@ -26,6 +26,7 @@ struct lcp_pump_config {
         *reader;               /* borrowed; each used by its hand only, once running */
     struct lcp_mirror *mirror; /* borrowed; NULL: no folders (simulator) */
     const char *version;       /* of the daemon */
+    const char *uv_version;    /* of the world's library; NULL: it has none */
     /* Reads HOME/lcp.conf anew for RELOAD; NULL: RELOAD is an error. On failure
      * fault (LCP_CONF_FAULT_MAX). */
     enum lcp_err (*reload)(void *ctx, struct lcp_conf *conf, char *fault);

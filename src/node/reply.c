@@ -367,6 +367,8 @@ write_health(struct lcp_writer *w, const struct overview *o)
     lcp_write_object(w);
     lcp_write_member_string(w, "libsodium", lcp_crypto_version());
     lcp_write_member_string(w, "sqlite", lcp_store_sqlite_version());
+    if (o->p->uv_version != NULL)
+        lcp_write_member_string(w, "libuv", o->p->uv_version);
     lcp_write_object_end(w);
 }
 

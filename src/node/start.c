@@ -185,6 +185,7 @@ fill_in(struct lcp_pump *p, const struct lcp_pump_config *config)
 
     p->world = config->world;
     p->version = config->version;
+    p->uv_version = config->uv_version;
     p->reload = config->reload;
     p->reload_ctx = config->reload_ctx;
     p->identity = *config->identity;

@@ -65,7 +65,7 @@ struct lcp_mirror_task {
 
 struct lcp_pump {
     struct lcp_world *world;
-    const char *version;
+    const char *version, *uv_version;
     enum lcp_err (*reload)(void *ctx, struct lcp_conf *conf, char *fault);
     void *reload_ctx;
     char home[LCP_PATH_MAX], data_path[LCP_PATH_MAX];

@@ -137,6 +137,7 @@ make_pump(struct daemon *d)
         .reader = d->home.reader,
         .mirror = d->home.mirror,
         .version = LCP_VERSION,
+        .uv_version = lcp_uv_version(),
         .reload = read_again,
         .reload_ctx = d,
     };
@@ -360,6 +361,12 @@ detach(struct daemon *d, int *code)
         fprintf(stderr, "lcp: cannot write %s/lcp.log: %s\n", d->home.path,
                 lcp_os_last_error());
     return true;
+}
+
+const char *
+lcp_uv_version(void)
+{
+    return uv_version_string();
 }
 
 int

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The daemon as a whole: home, lock, key, record, pump, loop. For cli/cmd_node.c alone.
+ * The daemon as a whole: home, lock, key, record, pump, loop. For cli/cmd_node.c
+ * (and cmd_version.c, which asks what it is linked with).
  */
 #ifndef LCP_UV_DAEMON_H
 #define LCP_UV_DAEMON_H
@@ -22,5 +23,7 @@ struct lcp_daemon_options {
  * sentence to stderr when it cannot start. Returns the exit code of lcp(1): 0, 1, 2
  * (configuration), 70 (storage lost). */
 int lcp_daemon_main(const struct lcp_daemon_options *options);
+
+const char *lcp_uv_version(void);
 
 #endif
