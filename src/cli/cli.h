@@ -101,6 +101,9 @@ LCP_MUST_USE enum lcp_err lcp_cli_path(const struct lcp_cli *cli, const char *na
 
 /* Foreign text, made harmless. */
 void lcp_print_text(FILE *out, struct lcp_span text, bool keep_newlines);
+/* The same of a member of a reply: names of peers may hold what a terminal shows
+ * wrong or not at all. */
+void lcp_print_member(struct lcp_span row, const char *name);
 /* "just now", "2 min ago", "3 days ago". */
 void lcp_ago(int64_t then_ms, int64_t now_ms, char out[static LCP_AGO_MAX]);
 /* "2 min", "3 h": for uptimes. */

@@ -90,8 +90,10 @@ static void
 print_more(const struct lcp_cli *cli, const struct check *c, uint64_t after)
 {
     printf("more: lcp check%s --after %" PRIu64, cli->home_flag, after);
-    if (c->from != NULL)
-        printf(" --from %s", c->from);
+    if (c->from != NULL) {
+        fputs(" --from ", stdout);
+        lcp_print_text(stdout, lcp_span_str(c->from), false);
+    }
     if (c->type != NULL) {
         fputs(" --type ", stdout);
         lcp_print_text(stdout, lcp_span_str(c->type), false);

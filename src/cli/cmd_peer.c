@@ -87,8 +87,9 @@ report(struct lcp_cli *cli, const char *what, const char *name, bool is_running)
     struct lcp_writer w;
 
     if (!cli->args.json) {
-        printf("%s %s%s\n", what, name,
-               is_running ? "" : " (no daemon runs: it takes this up when it starts)");
+        printf("%s ", what);
+        lcp_print_text(stdout, lcp_span_str(name), false);
+        puts(is_running ? "" : " (no daemon runs: it takes this up when it starts)");
         return lcp_flush(cli);
     }
     lcp_writer_init(&w, buf, sizeof(buf), 0);

@@ -35,8 +35,8 @@ run(struct lcp_cli *cli)
     if (cli->args.json) {
         lcp_print_json(reply);
     } else {
-        printf("%s answered in %" PRIu64 " ms%s\n", peer,
-               lcp_reply_number(reply, "rtt_ms"),
+        lcp_print_member(reply, "peer");
+        printf(" answered in %" PRIu64 " ms%s\n", lcp_reply_number(reply, "rtt_ms"),
                strcmp(by, "ack") == 0
                    ? " (by its acknowledgement: its node does not answer pings)"
                    : "");

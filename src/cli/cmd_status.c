@@ -13,18 +13,17 @@ enum { TEXT_MAX = 512 };
 static void
 print_self(struct lcp_span s)
 {
-    char name[LCP_NAME_MAX + 1], address[LCP_ENDPOINT_TEXT_MAX + 1], home[LCP_PATH_MAX];
+    char address[LCP_ENDPOINT_TEXT_MAX + 1];
     char fingerprint[LCP_FINGERPRINT_CHARS + 1], version[32], up[LCP_AGO_MAX];
 
-    lcp_reply_text(s, "name", name, sizeof(name));
     lcp_reply_text(s, "address", address, sizeof(address));
-    lcp_reply_text(s, "home", home, sizeof(home));
     lcp_reply_text(s, "fingerprint", fingerprint, sizeof(fingerprint));
     lcp_reply_text(s, "version", version, sizeof(version));
     lcp_span_of_time(lcp_reply_number(s, "uptime"), up);
-    printf("%s at %s, up %s\n", name, address, up);
-    printf("home         %s\n", home);
-    printf("fingerprint  %s\n", fingerprint);
+    lcp_print_member(s, "name");
+    printf(" at %s, up %s\nhome         ", address, up);
+    lcp_print_member(s, "home");
+    printf("\nfingerprint  %s\n", fingerprint);
     printf("daemon       version %s, pid %" PRIu64 "\n", version,
            lcp_reply_number(s, "pid"));
 }
@@ -94,8 +93,9 @@ print_warnings(struct lcp_span s, struct lcp_span peers)
     while (lcp_reply_next(peers, &at, &row)) {
         if (!lcp_reply_is_true(row, "clear"))
             continue;
-        lcp_reply_text(row, "name", text, sizeof(text));
-        printf("warning: %s is outside the tailnet: messages travel readable\n", text);
+        fputs("warning: ", stdout);
+        lcp_print_member(row, "name");
+        puts(" is outside the tailnet: messages travel readable");
     }
 }
 

@@ -360,9 +360,11 @@ lcp_peer_version(struct lcp_cli *cli, const char *name, const char *version)
         return lcp_fail(cli, LCP_EXIT_ERROR, "unknown-peer", "lcp peer list shows them",
                         "there is no peer %s", name);
     /* Every peer is spoken to in 1.1: there is nothing to take back yet. */
-    if (cli->args.json)
+    if (cli->args.json) {
         puts("{\"ok\":true}");
-    else
-        printf("%s is spoken to in LCP/1.1\n", name);
+    } else {
+        lcp_print_text(stdout, lcp_span_str(name), false);
+        puts(" is spoken to in LCP/1.1");
+    }
     return lcp_flush(cli);
 }

@@ -35,6 +35,15 @@ lcp_print_text(FILE *out, struct lcp_span text, bool keep_newlines)
     }
 }
 
+void
+lcp_print_member(struct lcp_span row, const char *name)
+{
+    char text[LCP_PATH_MAX];
+
+    lcp_reply_text(row, name, text, sizeof(text));
+    lcp_print_text(stdout, lcp_span_str(text), false);
+}
+
 /* The object on stdout, in the shape of those who read it. */
 static void
 print_error_object(const struct lcp_cli *cli, const char *code, const char *message,

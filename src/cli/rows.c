@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Rows of replies as text. Names of peers were checked when they were configured and
- * need no escaping.
+ * Rows of replies as text.
  */
 #include "cli/rows.h"
 
@@ -22,17 +21,17 @@ take_number(struct lcp_span row, const char *name, uint64_t *out)
 void
 lcp_print_peer(struct lcp_span row)
 {
-    char name[LCP_NAME_MAX + 1], address[LCP_ENDPOINT_TEXT_MAX + 1];
+    char address[LCP_ENDPOINT_TEXT_MAX + 1];
     char fingerprint[LCP_FINGERPRINT_CHARS + 1], pinned[32], span[LCP_AGO_MAX];
     char refused[LCP_FINGERPRINT_CHARS + 1];
     uint64_t seen_ms, rtt_ms;
 
-    lcp_reply_text(row, "name", name, sizeof(name));
     lcp_reply_text(row, "address", address, sizeof(address));
     lcp_reply_text(row, "fingerprint", fingerprint, sizeof(fingerprint));
     lcp_reply_text(row, "pinned", pinned, sizeof(pinned));
     lcp_reply_text(row, "refused", refused, sizeof(refused));
-    printf("%s at %s, %s", name, address,
+    lcp_print_member(row, "name");
+    printf(" at %s, %s", address,
            lcp_reply_is_true(row, "away")     ? "does not answer"
            : lcp_reply_is_true(row, "online") ? "online"
                                               : "offline");
@@ -49,11 +48,13 @@ lcp_print_peer(struct lcp_span row)
         printf("    key %s\n", fingerprint);
     else
         printf("    key %s (pinned: %s)\n", fingerprint, pinned);
-    if (refused[0] != '\0')
-        printf(
-            "    REFUSED: it signs with another key now; when its owner confirms it, "
-            "run:\n    lcp peer trust %s %s\n",
-            name, refused);
+    if (refused[0] != '\0') {
+        fputs("    REFUSED: it signs with another key now; when its owner confirms it, "
+              "run:\n    lcp peer trust ",
+              stdout);
+        lcp_print_member(row, "name");
+        printf(" %s\n", refused);
+    }
 }
 
 bool

@@ -380,12 +380,23 @@ def status_and_ping(one, two):
     value = h.only_json(one.lcp("version", "--json"))
     REPORT.check(got.code == 0 and re.search(r"\d+\.\d+", got.out) and "sqlite" in got.out.lower()
                  and value is not None, "version: ours and the libraries'", (got, value))
+    names = {"libsodium", "sqlite", "libuv"}
+    REPORT.check(set(value["libraries"]) == names and value["daemon"]["libraries"] == value["libraries"]
+                 and set(status["libraries"]) == names and "libuv " in got.out and not value["differs"],
+                 "version, status: all three libraries", (value, status["libraries"]))
 
 
 # --- peers ------------------------------------------------------------------------------------------------
 
 
 def peers(scratch, binary, one, two):
+    odd, shown = "O\u202edd\u200b", "O\\u202edd\\u200b"
+    out = one.lcp("peer", "add", odd, "127.9.9.9:9528").out
+    for words in (("peer", "list"), ("status",)):
+        out += one.lcp(*words).out
+    out += one.lcp("peer", "remove", odd).out
+    REPORT.check(out.count(shown) >= 4 and "\u202e" not in out and "\u200b" not in out,
+                 "names for people are escaped like foreign text", out)
     conf = one.path + "/lcp.conf"
     text = open(conf).read()
     with open(conf, "w") as file:
