@@ -167,8 +167,12 @@ put_admission(struct lcp_pump *p, const struct lcp_output *out)
 static void
 put_refill(struct lcp_pump *p, const struct lcp_output *out)
 {
-    struct lcp_job *job = lcp_pump_job(p, LCP_JOB_REFILL, out->peer);
+    struct lcp_job *job = NULL;
 
+    /* Without a socket nothing can go out, and so nothing shall count as transmitted.
+     */
+    if (p->is_bound)
+        job = lcp_pump_job(p, LCP_JOB_REFILL, out->peer);
     if (job == NULL) {
         lcp_core_refill_failed(p->core, lcp_pump_now(p), out->peer);
         return;

@@ -138,7 +138,8 @@ do_send(struct lcp_pump *p, const struct ask *a)
     job->ttl_s = r->has_ttl ? r->ttl_s : p->ttl_s;
     job->wait = !r->has_wait || r->wait;
     job->bytes_max = r->message.len + PAYLOAD_FRAME_BYTES;
-    job->is_reserved = lcp_core_reserve(p->core, lcp_pump_now(p), peer, job->bytes_max);
+    job->is_reserved = p->is_bound &&
+                       lcp_core_reserve(p->core, lcp_pump_now(p), peer, job->bytes_max);
     lcp_pump_enqueue(p, job);
 }
 

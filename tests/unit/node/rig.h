@@ -164,12 +164,16 @@ open_pump(struct rig *r, char *fault)
 {
     struct lcp_pump_config config = {
         .world = &r->f.world, .conf = &r->conf, .identity = &r->us, .version = "test"};
+    enum lcp_err err;
 
     REQUIRE(lcp_store_memory_open(r->disk, false, &r->writer) == LCP_OK);
     REQUIRE(lcp_store_memory_open(r->disk, true, &r->reader) == LCP_OK);
     config.writer = r->writer;
     config.reader = r->reader;
-    return lcp_pump_new(&config, fault, &r->pump);
+    err = lcp_pump_new(&config, fault, &r->pump);
+    if (err == LCP_OK)
+        lcp_pump_set_socket(r->pump, true, 0, 0);
+    return err;
 }
 
 static inline void

@@ -212,6 +212,57 @@ queued_mail_of_a_former_name_that_was_sent_expires_visibly(void)
     free_rig(r);
 }
 
+/* The address is not up: mail is queued, and nobody has seen it. */
+static void
+what_is_queued_without_a_socket_was_not_transmitted(void)
+{
+    struct rig *r = new_rig(true);
+    char fault[LCP_CONF_FAULT_MAX];
+
+    lcp_pump_set_socket(r->pump, false, 0, 0);
+    for (int i = 0; i < 2; i++) {
+        ask(r, "{\"cmd\":\"SEND\",\"payload\":{\"message\":\"x\"},\"wait\":false}",
+            true);
+        run_tasks(r);
+    }
+    r->f.now_ms += 600; /* and asked for once more */
+    lcp_pump_tick(r->pump);
+    run_tasks(r);
+    CHECK(r->f.sent_count == 0);
+    ask(r, "{\"cmd\":\"CANCEL\",\"id\":1}", true);
+    run_tasks(r);
+    CHECK(strstr(r->f.reply, "\"state\":\"cancelled\"") != NULL);
+    close_pump(r);
+    strcpy(r->conf.name, "alicia");
+    REQUIRE(open_pump(r, fault) == LCP_OK);
+    lcp_pump_tick(r->pump);
+    run_tasks(r);
+    ask(r, "{\"cmd\":\"SENT\",\"state\":\"expired\"}", true);
+    run_tasks(r);
+    CHECK(strstr(r->f.reply, "\"number\":") == NULL);
+    CHECK(r->f.sent_count == 2 && r->f.sent[1][8] == LCP_PACKET_DATA);
+    CHECK(strstr((char *)r->f.sent[1] + LCP_HEADER_BYTES, "\"from\":\"alicia\"") !=
+          NULL);
+    free_rig(r);
+}
+
+static void
+what_was_queued_without_a_socket_goes_when_there_is_one(void)
+{
+    struct rig *r = new_rig(true);
+
+    lcp_pump_set_socket(r->pump, false, 0, 0);
+    ask(r, "{\"cmd\":\"SEND\",\"payload\":{\"message\":\"x\"},\"wait\":false}", true);
+    run_tasks(r);
+    CHECK(r->f.sent_count == 0);
+    lcp_pump_set_socket(r->pump, true, 0, 0);
+    r->f.now_ms += 600;
+    lcp_pump_tick(r->pump);
+    run_tasks(r);
+    CHECK(r->f.sent_count == 1 && r->f.sent[0][8] == LCP_PACKET_DATA);
+    free_rig(r);
+}
+
 static void
 a_former_identity_is_looked_for_until_its_mail_is_seen_to(void)
 {
@@ -282,6 +333,8 @@ main(void)
     a_configured_key_that_contradicts_a_pin_is_an_error();
     a_removed_peer_leaves_no_pin();
     queued_mail_of_a_former_name_that_was_sent_expires_visibly();
+    what_is_queued_without_a_socket_was_not_transmitted();
+    what_was_queued_without_a_socket_goes_when_there_is_one();
     a_former_identity_is_looked_for_until_its_mail_is_seen_to();
     a_key_seen_at_a_removed_peer_is_not_the_next_ones();
     return check_end("identity");
