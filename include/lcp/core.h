@@ -189,6 +189,10 @@ LCP_API LCP_MUST_USE enum lcp_err lcp_core_peer_put(struct lcp_core *core,
 /* Forgets the peer; its messages in flight come out as PARKED. The index is used again
  * once no REFILL and no reservation of this peer is out. */
 LCP_API void lcp_core_peer_del(struct lcp_core *core, uint64_t now_ms, uint32_t index);
+/* Takes the peer's endpoint away, so that another one can have it: for peers that swap
+ * theirs. lcp_core_peer_put must give it a new one before the next datagram or poll. */
+LCP_API void lcp_core_peer_vacate(struct lcp_core *core, uint64_t now_ms,
+                                  uint32_t index);
 LCP_API uint32_t lcp_core_peer_find(const struct lcp_core *core, const char *name);
 /* false: no peer at this index. Indexes are below limits.peers_max. */
 LCP_API bool lcp_core_peer_view(const struct lcp_core *core, uint64_t now_ms,
@@ -212,6 +216,12 @@ LCP_API bool lcp_core_reserve(struct lcp_core *core, uint64_t now_ms, uint32_t p
 LCP_API void lcp_core_unreserve(struct lcp_core *core, uint32_t peer, size_t bytes);
 /* There is a queued message for this peer that was not offered. */
 LCP_API void lcp_core_queued(struct lcp_core *core, uint64_t now_ms, uint32_t peer);
+/* A queued message of this peer was passed over for want of memory: its queue is asked
+ * for from the start within a second. */
+LCP_API void lcp_core_again(struct lcp_core *core, uint64_t now_ms, uint32_t peer);
+/* The way out is open (again): what was put out lately went nowhere. Every peer is
+ * greeted and what waits for it goes at once, with all its tries before it. */
+LCP_API void lcp_core_hurry(struct lcp_core *core, uint64_t now_ms);
 /* Hands a message over for transmission. payload is borrowed until SETTLED, PARKED
  * or lcp_core_forget. number: the caller's name of it; numbers with the top bit
  * set are ephemeral: they are not part of the queue's order and simply end as

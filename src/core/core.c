@@ -366,6 +366,28 @@ lcp_core_peer_del(struct lcp_core *core, uint64_t now_ms, uint32_t index)
     lcp_peers_del(&core->peers, index);
 }
 
+void
+lcp_core_peer_vacate(struct lcp_core *core, uint64_t now_ms, uint32_t index)
+{
+    static const struct lcp_endpoint nowhere;
+
+    lcp_core_enter(core, now_ms);
+    if (lcp_peers_at(&core->peers, index) != NULL)
+        lcp_peers_move(&core->peers, index, &nowhere);
+}
+
+void
+lcp_core_hurry(struct lcp_core *core, uint64_t now_ms)
+{
+    lcp_core_enter(core, now_ms);
+    for (uint32_t i = 0; i < core->peers.cap; i++) {
+        if (lcp_peers_at(&core->peers, i) == NULL)
+            continue;
+        lcp_live_hurry(core, i);
+        lcp_window_hurry(core, i);
+    }
+}
+
 uint32_t
 lcp_core_peer_find(const struct lcp_core *core, const char *name)
 {

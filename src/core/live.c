@@ -78,6 +78,19 @@ lcp_live_beat(struct lcp_core *core, uint32_t peer)
     lcp_live_rearm(core, peer);
 }
 
+void
+lcp_live_hurry(struct lcp_core *core, uint32_t peer)
+{
+    struct lcp_peer *p = lcp_core_row(core, peer);
+
+    p->backoff_ms = core->config.probe_min_ms;
+    if (p->round_due_ms != LCP_NEVER)
+        p->round_due_ms = core->now_ms;
+    if (p->retry_due_ms != LCP_NEVER)
+        p->retry_due_ms = core->now_ms;
+    lcp_live_beat(core, peer);
+}
+
 /* Not needed while both sides know of each other by other packets: it showed life, and
  * DATA of ours went to it, within one interval. ACKs of ours do not count: who knows if
  * it looks at them. */

@@ -91,6 +91,8 @@ void lcp_window_want(struct lcp_core *core, uint32_t peer);
 bool lcp_window_probe(struct lcp_core *core, uint32_t peer);
 /* The peer is here again: its probe is a message like the others. */
 void lcp_window_unprobe(struct lcp_core *core, uint32_t peer);
+/* What is in the peer's window goes now, as if for the first time. */
+void lcp_window_hurry(struct lcp_core *core, uint32_t peer);
 /* Takes all of a peer's messages out, as PARKED. */
 void lcp_window_clear(struct lcp_core *core, uint32_t peer);
 
@@ -102,6 +104,8 @@ void lcp_live_step(struct lcp_core *core, uint32_t peer);
 /* Sets the peer's timer to the first of its times. */
 void lcp_live_rearm(struct lcp_core *core, uint32_t peer);
 void lcp_live_beat(struct lcp_core *core, uint32_t peer);
+/* Greets the peer now, and probes it now if mail waits for it. */
+void lcp_live_hurry(struct lcp_core *core, uint32_t peer);
 /* The peer did something that a stranger cannot forge. */
 void lcp_live_sign(struct lcp_core *core, uint32_t peer);
 /* Its tries went unanswered. */

@@ -83,7 +83,7 @@ struct lcp_peer *lcp_peers_at(const struct lcp_peers *peers, uint32_t index);
 LCP_MUST_USE enum lcp_err lcp_peers_add(struct lcp_peers *peers, const char *name,
                                         const struct lcp_endpoint *endpoint,
                                         uint32_t *index);
-/* The endpoint is no other's. */
+/* The endpoint is no other's; all zero: it has none for now. */
 void lcp_peers_move(struct lcp_peers *peers, uint32_t index,
                     const struct lcp_endpoint *endpoint);
 /* Sets the key, which is set and no other's. */

@@ -346,6 +346,20 @@ lcp_window_step(struct lcp_core *core, uint32_t slot)
         transmit(core, slot);
 }
 
+void
+lcp_window_hurry(struct lcp_core *core, uint32_t peer)
+{
+    const struct lcp_list *slots = &core->outq.of_peer[peer];
+
+    for (uint32_t slot = slots->head; slot != LCP_NONE;
+         slot = core->outq.peer_links[slot].next) {
+        if (core->outq.slots[slot].state != LCP_SLOT_WINDOW)
+            continue;
+        core->outq.slots[slot].tries = 0;
+        lcp_heap_set(&core->timers, slot, core->now_ms);
+    }
+}
+
 /* Refills: the caller's queue is asked for rows after the cursor as places get free. */
 
 static bool
@@ -499,6 +513,20 @@ lcp_core_refill_failed(struct lcp_core *core, uint64_t now_ms, uint32_t peer)
     p = lcp_core_row(core, peer);
     p->has_more = true;
     p->retry_due_ms = core->now_ms + RETRY_REFILL_MS;
+    lcp_live_rearm(core, peer);
+    lcp_live_round(core, peer);
+}
+
+void
+lcp_core_again(struct lcp_core *core, uint64_t now_ms, uint32_t peer)
+{
+    struct lcp_peer *p = lcp_peers_at(&core->peers, peer);
+
+    lcp_core_enter(core, now_ms);
+    if (p == NULL)
+        return;
+    p->retry_due_ms = core->now_ms + RETRY_REFILL_MS;
+    lcp_window_restart(core, peer);
     lcp_live_rearm(core, peer);
     lcp_live_round(core, peer);
 }

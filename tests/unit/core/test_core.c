@@ -369,6 +369,28 @@ peers_are_told_apart_by_name_endpoint_and_key(void)
 }
 
 static void
+peers_swap_their_endpoints(void)
+{
+    struct lcp_core_peer one = {.name = "p0"}, two = {.name = "p1"};
+
+    rig_new(&rig);
+    REQUIRE(rig_put(&rig, 0, true) == LCP_OK);
+    REQUIRE(rig_put(&rig, 1, true) == LCP_OK);
+    rig_run(&rig, 10);
+    one.endpoint = rig.ends[1];
+    two.endpoint = rig.ends[0];
+    CHECK(lcp_core_peer_put(rig.core, rig.now_ms, &one, NULL) == LCP_EEXIST);
+    lcp_core_peer_vacate(rig.core, rig.now_ms, rig.index[0]);
+    lcp_core_peer_vacate(rig.core, rig.now_ms, rig.index[1]);
+    CHECK(lcp_core_peer_put(rig.core, rig.now_ms, &one, NULL) == LCP_OK);
+    CHECK(lcp_core_peer_put(rig.core, rig.now_ms, &two, NULL) == LCP_OK);
+    CHECK(rig_view(&rig, 0).endpoint.ip[15] == rig.ends[1].ip[15]);
+    CHECK(rig_view(&rig, 1).endpoint.ip[15] == rig.ends[0].ip[15]);
+    CHECK(rig_view(&rig, 0).has_key);
+    rig_free(&rig);
+}
+
+static void
 a_deleted_peer_gets_nothing_and_its_messages_come_back(void)
 {
     uint64_t ticket;
@@ -578,6 +600,7 @@ main(void)
     a_flood_of_failures_is_throttled();
     a_busy_honest_peer_is_never_throttled();
     peers_are_told_apart_by_name_endpoint_and_key();
+    peers_swap_their_endpoints();
     a_deleted_peer_gets_nothing_and_its_messages_come_back();
     an_index_rests_while_something_of_its_peer_is_out();
     an_admission_of_a_deleted_peer_answers_nobody();

@@ -254,6 +254,41 @@ time_never_goes_back(void)
     rig_free(&rig);
 }
 
+static void
+a_hurry_greets_and_sends_at_once_what_waits(void)
+{
+    with_peers(2, false);
+    rig.traces_beats = true;
+    rig_queue(&rig, 0);
+    rig_run(&rig, 600); /* two tries into nothing; the next one at 1,500 */
+    rig_hush(&rig);
+    rig.answers[0] = rig.answers[1] = true;
+    lcp_core_hurry(rig.core, rig.now_ms);
+    rig_run(&rig, RIG_RTT_MS);
+    rig_expect(&rig, "hurry",
+               "  1600 p0 beat\n"
+               "  1600 p1 beat\n"
+               "  1600 p0 data 1\n"
+               "  1610 p0 online\n"
+               "  1610 p1 online\n"
+               "  1610 p0 settled 1 rtt 10\n");
+    rig_free(&rig);
+}
+
+static void
+a_hurry_probes_a_peer_that_is_away_at_once(void)
+{
+    with_peers(1, false);
+    rig_queue(&rig, 0);
+    rig_run(&rig, 200000);
+    CHECK(rig_view(&rig, 0).is_away);
+    rig.answers[0] = true;
+    lcp_core_hurry(rig.core, rig.now_ms);
+    rig_run(&rig, 2 * RIG_RTT_MS);
+    CHECK(rig.kinds[LCP_OUT_SETTLED] == 1);
+    rig_free(&rig);
+}
+
 int
 main(void)
 {
@@ -271,5 +306,7 @@ main(void)
     our_own_sleep_is_not_the_peers_silence();
     an_hour_without_timers_is_no_sleep();
     time_never_goes_back();
+    a_hurry_greets_and_sends_at_once_what_waits();
+    a_hurry_probes_a_peer_that_is_away_at_once();
     return check_end("live");
 }

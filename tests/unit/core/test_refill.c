@@ -250,6 +250,25 @@ a_sign_of_life_while_a_refill_runs_starts_the_queue_anew(void)
     rig_free(&rig);
 }
 
+/* The caller had no memory to take up a message or its acknowledgement. */
+static void
+a_row_that_was_passed_over_comes_again_within_a_second(void)
+{
+    rig_new(&rig);
+    rig.answers[0] = true;
+    REQUIRE(rig_put(&rig, 0, true) == LCP_OK);
+    rig_queue(&rig, 0);
+    rig_run(&rig, 100);
+    CHECK(rig.kinds[LCP_OUT_SETTLED] == 1);
+    rig.rows[0].is_queued = true;
+    lcp_core_again(rig.core, rig.now_ms, rig.index[0]);
+    rig_run(&rig, 400);
+    CHECK(rig.kinds[LCP_OUT_SETTLED] == 1);
+    rig_run(&rig, 200);
+    CHECK(rig.kinds[LCP_OUT_SETTLED] == 2);
+    rig_free(&rig);
+}
+
 int
 main(void)
 {
@@ -265,5 +284,6 @@ main(void)
     a_row_queued_while_a_refill_runs_is_not_missed();
     a_refill_that_failed_is_asked_again_within_a_second();
     a_sign_of_life_while_a_refill_runs_starts_the_queue_anew();
+    a_row_that_was_passed_over_comes_again_within_a_second();
     return check_end("refill");
 }
