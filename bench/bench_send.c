@@ -6,6 +6,7 @@
  *
  *     bench_send HOME COUNT THREADS
  */
+#define _POSIX_C_SOURCE 200809L
 #include "lcp/client.h"
 
 #include <pthread.h>
