@@ -144,6 +144,10 @@ apply_reload(struct lcp_pump *p, struct lcp_read *read)
     }
     if (err == LCP_OK)
         err = lcp_pump_apply_peers(p, read->conf, read->peers, fault);
+    if (err == LCP_EAGAIN) {
+        lcp_reads_add(p, read);
+        return;
+    }
     if (err == LCP_OK)
         lcp_pump_log(p, LCP_LOG_INFO, "peers: %u configured", read->peer_count);
     else

@@ -347,29 +347,101 @@ pin_configured(struct lcp_pump *p, const struct lcp_conf_peer *peer, uint32_t in
     lcp_pump_enqueue(p, job);
 }
 
-static enum lcp_err
-apply_peer(struct lcp_pump *p, const struct lcp_conf_peer *peer,
-           const struct lcp_read_peer *pin, char *fault)
-{
-    struct lcp_core_peer core_peer = {.name = peer->name, .endpoint = peer->endpoint};
-    uint32_t index;
-    enum lcp_err err = key_of(p, peer, pin, &core_peer, fault);
+/* A peer of the configuration with the key it will have. */
+struct wanted {
+    const struct lcp_conf_peer *conf;
+    const struct lcp_read_peer *pin;
+    struct lcp_core_peer peer;
+    bool is_put;
+};
 
+static enum lcp_err
+refuse_peer(const struct lcp_conf_peer *peer, enum lcp_err err, const char *why,
+            char *fault)
+{
+    snprintf(fault, LCP_CONF_FAULT_MAX, "lcp.conf:%u: peer %s: %s", peer->line,
+             peer->name, why);
+    return err;
+}
+
+/* What the configuration and the record say, and else what the machine knows: a first
+ * contact may have come after the record was read. */
+static enum lcp_err
+want_peer(struct lcp_pump *p, struct wanted *w, char *fault)
+{
+    uint32_t index = lcp_core_peer_find(p->core, w->conf->name);
+    struct lcp_core_peer_view view;
+    enum lcp_err err;
+
+    w->peer = (struct lcp_core_peer){.name = w->conf->name,
+                                     .endpoint = w->conf->endpoint};
+    err = key_of(p, w->conf, w->pin, &w->peer, fault);
     if (err != LCP_OK)
         return err;
-    err = lcp_core_peer_put(p->core, lcp_pump_now(p), &core_peer, &index);
-    if (err != LCP_OK) {
-        snprintf(fault, LCP_CONF_FAULT_MAX, "lcp.conf:%u: peer %s: %s", peer->line,
-                 peer->name,
-                 err == LCP_EFULL ? "no room for more peers; raise MaxPeers and restart"
-                 : err == LCP_EEXIST
-                     ? "its address or its key is another peer's"
-                     : "this is our own key, or the name is not allowed");
-        return err;
+    if (!w->peer.has_key && index != LCP_NO_PEER &&
+        lcp_core_peer_view(p->core, lcp_pump_now(p), index, &view) && view.has_key) {
+        w->peer.has_key = true;
+        memcpy(w->peer.key, view.key, sizeof(w->peer.key));
     }
-    if (core_peer.has_key && pin->how[0] == '\0')
-        pin_configured(p, peer, index);
+    if (w->peer.has_key &&
+        memcmp(w->peer.key, p->identity.key.bytes, LCP_KEY_BYTES) == 0)
+        return refuse_peer(w->conf, LCP_EINVAL, "this is our own key", fault);
     return LCP_OK;
+}
+
+static int
+by_key(const void *a, const void *b)
+{
+    const struct wanted *one = a, *two = b;
+
+    if (!one->peer.has_key || !two->peer.has_key)
+        return one->peer.has_key - two->peer.has_key;
+    return memcmp(one->peer.key, two->peer.key, LCP_KEY_BYTES);
+}
+
+/* All that can be wrong with the set as a whole, before any of it is applied. Names and
+ * addresses are checked when the file is read. Sorts. */
+static enum lcp_err
+check_wanted(struct lcp_pump *p, struct wanted *wanted, size_t count, char *fault)
+{
+    if (count > p->peers_max)
+        return refuse_peer(wanted[p->peers_max].conf, LCP_EFULL,
+                           "no room for more peers; raise MaxPeers and restart", fault);
+    for (size_t i = 0; i < count; i++) {
+        enum lcp_err err = want_peer(p, &wanted[i], fault);
+
+        if (err != LCP_OK)
+            return err;
+    }
+    qsort(wanted, count, sizeof(wanted[0]), by_key);
+    for (size_t i = 1; i < count; i++) {
+        if (wanted[i - 1].peer.has_key && by_key(&wanted[i - 1], &wanted[i]) == 0)
+            return refuse_peer(wanted[i].conf, LCP_EEXIST, "its key is another peer's",
+                               fault);
+    }
+    return LCP_OK;
+}
+
+static enum lcp_err
+put_wanted(struct lcp_pump *p, struct wanted *wanted, size_t count)
+{
+    enum lcp_err worst = LCP_OK;
+
+    for (size_t i = 0; i < count; i++) {
+        struct wanted *w = &wanted[i];
+        uint32_t index;
+        enum lcp_err err;
+
+        if (w->is_put)
+            continue;
+        err = lcp_core_peer_put(p->core, lcp_pump_now(p), &w->peer, &index);
+        w->is_put = err == LCP_OK;
+        if (err != LCP_OK)
+            worst = err;
+        else if (lcp_key_is_set(&w->conf->key) && w->pin->how[0] == '\0')
+            pin_configured(p, w->conf, index);
+    }
+    return worst;
 }
 
 static bool
@@ -393,9 +465,8 @@ lcp_pump_unpin(struct lcp_pump *p, const char *name)
     lcp_pump_enqueue(p, job);
 }
 
-enum lcp_err
-lcp_pump_apply_peers(struct lcp_pump *p, const struct lcp_conf *conf,
-                     const struct lcp_read_peer *pins, char *fault)
+static void
+remove_others(struct lcp_pump *p, const struct lcp_conf *conf)
 {
     for (uint32_t i = 0; i < p->peers_max; i++) {
         struct lcp_core_peer_view view;
@@ -407,13 +478,49 @@ lcp_pump_apply_peers(struct lcp_pump *p, const struct lcp_conf *conf,
             p->peers[i] = (struct lcp_pump_peer){0};
         }
     }
-    for (size_t i = 0; i < conf->peer_count; i++) {
-        enum lcp_err err = apply_peer(p, &conf->peers[i], &pins[i], fault);
+}
 
-        if (err != LCP_OK)
-            return err;
+/* Peers that move make their places free first, so that they can swap them. */
+static void
+vacate_moving(struct lcp_pump *p, const struct lcp_conf *conf)
+{
+    for (size_t i = 0; i < conf->peer_count; i++) {
+        uint32_t index = lcp_core_peer_find(p->core, conf->peers[i].name);
+        struct lcp_core_peer_view view;
+
+        if (index != LCP_NO_PEER &&
+            lcp_core_peer_view(p->core, lcp_pump_now(p), index, &view) &&
+            !lcp_endpoint_eq(&view.endpoint, &conf->peers[i].endpoint))
+            lcp_core_peer_vacate(p->core, lcp_pump_now(p), index);
     }
-    return LCP_OK;
+}
+
+/* All of it, or nothing: what can be wrong is known before the first change. */
+enum lcp_err
+lcp_pump_apply_peers(struct lcp_pump *p, const struct lcp_conf *conf,
+                     const struct lcp_read_peer *pins, char *fault)
+{
+    struct wanted *wanted = calloc(conf->peer_count + 1, sizeof(wanted[0]));
+    enum lcp_err err;
+
+    if (wanted == NULL)
+        return LCP_ENOMEM;
+    for (size_t i = 0; i < conf->peer_count; i++)
+        wanted[i] = (struct wanted){.conf = &conf->peers[i], .pin = &pins[i]};
+    err = check_wanted(p, wanted, conf->peer_count, fault);
+    if (err != LCP_OK)
+        goto out;
+    remove_others(p, conf);
+    vacate_moving(p, conf);
+    err = put_wanted(p, wanted, conf->peer_count);
+    if (err == LCP_EEXIST) /* a key that another one has just given up */
+        err = put_wanted(p, wanted, conf->peer_count);
+    if (err == LCP_EFULL)
+        err = LCP_EAGAIN;
+
+out:
+    free(wanted);
+    return err;
 }
 
 struct lcp_read *

@@ -150,8 +150,9 @@ void lcp_pump_retry(struct lcp_pump *p);
 void lcp_pump_save_life(struct lcp_pump *p, bool is_clean_stop);
 void lcp_pump_sign_ephemeral(struct lcp_pump *p, uint32_t peer, const char *type,
                              const char *id, const char *reply_to, uint64_t number);
-/* Applies what the configuration says of peers; pins[i] is what the record knows
- * of conf->peers[i]. */
+/* Applies what the configuration says of peers, or nothing of it; pins[i] is what the
+ * record knows of conf->peers[i]. LCP_EAGAIN: the place of a removed peer is in use
+ * until its jobs are done; the rest is applied. */
 LCP_MUST_USE enum lcp_err lcp_pump_apply_peers(struct lcp_pump *p,
                                                const struct lcp_conf *conf,
                                                const struct lcp_read_peer *pins,
