@@ -116,8 +116,11 @@ offer(struct lcp_pump *p, uint32_t peer, uint64_t number, uint8_t *raw, size_t l
             lcp_core_queued(p->core, lcp_pump_now(p), peer);
         return;
     }
-    if (lcp_flights_put(&p->flights, number, raw) != LCP_OK)
+    if (lcp_flights_put(&p->flights, number, raw) != LCP_OK) {
         lcp_core_forget(p->core, lcp_pump_now(p), number, true);
+        if ((number & LCP_EPHEMERAL) == 0)
+            lcp_core_again(p->core, lcp_pump_now(p), peer);
+    }
 }
 
 static bool

@@ -200,8 +200,11 @@ put_settled(struct lcp_pump *p, const struct lcp_output *out)
         return;
     }
     job = lcp_pump_job(p, LCP_JOB_SETTLE, out->peer);
-    if (job == NULL)
-        return; /* it stays queued, goes again and is acknowledged again */
+    if (job == NULL) {
+        /* It stays queued, goes again and is acknowledged again. */
+        lcp_core_again(p->core, lcp_pump_now(p), out->peer);
+        return;
+    }
     job->number = out->number;
     /* Without memory for it the message may go once more, and is acknowledged again. */
     if (!lcp_flights_has(&p->settling, out->number))
