@@ -481,6 +481,8 @@ lcp_pump_next_ms(struct lcp_pump *p)
 void
 lcp_pump_set_socket(struct lcp_pump *p, bool is_bound, int rcv_bytes, int snd_bytes)
 {
+    if (is_bound && !p->is_bound)
+        lcp_core_hurry(p->core, lcp_pump_now(p));
     p->is_bound = is_bound;
     p->rcv_bytes = rcv_bytes;
     p->snd_bytes = snd_bytes;

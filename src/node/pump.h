@@ -62,7 +62,8 @@ void lcp_pump_replied(struct lcp_pump *pump, uint64_t client, uint64_t tag, bool
  * logged. conf is copied. LCP_ENOMEM. */
 LCP_MUST_USE enum lcp_err lcp_pump_reload(struct lcp_pump *pump,
                                           const struct lcp_conf *conf);
-/* What the world knows about its UDP socket, for STATUS. */
+/* What the world knows about its UDP socket. When it becomes bound, every peer is
+ * greeted and what waits goes, at the next tick, which is due at once. */
 void lcp_pump_set_socket(struct lcp_pump *pump, bool is_bound, int rcv_bytes,
                          int snd_bytes);
 

@@ -95,7 +95,9 @@ def late_address(scratch, binary):
         REPORT.skip("address not up yet", "needs root and network namespaces")
         return
     home = h.Home(scratch, binary, "Lily", address="192.0.2.55").init()
-    home.add_peer("Peer", "192.0.2.56", h.Key().public)
+    other = h.Home(scratch, binary, "Rosa", address="192.0.2.56").init()
+    home.add_peer("Rosa", "192.0.2.56", other.key.public)
+    other.add_peer("Lily", "192.0.2.55", home.key.public)
     # Without lo a fresh namespace has no routing table, and then any address can be bound.
     home.start(prefix=("unshare", "-n", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"))
     status = home.status()
@@ -103,10 +105,16 @@ def late_address(scratch, binary):
     got = home.lcp("send", "--no-wait", "--json", "queued meanwhile")
     REPORT.check(got.code == 0 and h.only_json(got)["accepted"], "address not up: it queues", got)
     inside = ["nsenter", "-t", str(home.process.pid), "-n"]
+    h.run(inside + ["ip", "addr", "add", "192.0.2.56/32", "dev", "lo"])
+    other.start(prefix=inside)
     added = h.run(inside + ["ip", "addr", "add", "192.0.2.55/32", "dev", "lo"])
-    REPORT.check(added.code == 0 and h.wait_until(lambda: home.status()["bound"], 20, 0.1),
-                 "address not up: bound when it appears", (added, home.log_tail(500)))
+    # The daemon looks each second; from then on nothing waits for a heartbeat or a probe.
+    REPORT.check(added.code == 0 and h.wait_until(lambda: other.inbox(), 5, 0.1) and home.status()["bound"]
+                 and h.wait_until(lambda: all(row["online"] for row in home.status()["peers"]), 2, 0.1),
+                 "address not up: bound when it appears, and what was queued goes at once",
+                 (added, home.log_tail(500)))
     home.stop()
+    other.stop()
 
 
 # --- bad input ---------------------------------------------------------------------------------------------
