@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # lcp_dependency(name module version header library) makes the target lcp::<name>: from
 # pkg-config, or, where a system ships no module for it, from the header and the library.
 function(lcp_dependency name module version header library)

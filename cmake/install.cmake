@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Binary, legacy names, library, headers, manual pages, completions. Nothing of it knows the
 # prefix, so the installed tree can be moved.
 install(TARGETS liblcp liblcp_shared

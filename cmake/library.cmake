@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # liblcp, static and shared: the machine (lcp/core.h) and the client of a daemon
 # (lcp/client.h). Its objects are those of the rooms, so nothing is compiled for it alone.
 set(parts "")
