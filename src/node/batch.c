@@ -6,6 +6,7 @@
 #include "node/job.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static lcp_job_fn *const run_table[LCP_JOB_KINDS] = {
@@ -62,6 +63,7 @@ lcp_batch_run(struct lcp_task *task)
     if (batch->err == LCP_OK)
         batch->err = ops->commit(batch->store);
     if (batch->err != LCP_OK) {
+        snprintf(batch->fault, sizeof(batch->fault), "%s", ops->error(batch->store));
         ops->rollback(batch->store);
         for (uint32_t i = 0; i < batch->count; i++)
             batch->jobs[i]->err = batch->err;

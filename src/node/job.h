@@ -15,8 +15,9 @@
 
 enum {
     LCP_BATCH_JOBS_MAX = 64, /* amortizes an fsync, yet bounds the wait for it */
-    LCP_EXPIRE_MAX = 256,    /* messages one EXPIRE job moves */
-    LCP_PURGE_MAX = 1000,    /* bodies one PURGE job deletes: keeps a batch short */
+    LCP_BATCH_FAULT_MAX = 160,
+    LCP_EXPIRE_MAX = 256, /* messages one EXPIRE job moves */
+    LCP_PURGE_MAX = 1000, /* bodies one PURGE job deletes: keeps a batch short */
 };
 
 enum lcp_job_kind {
@@ -114,7 +115,8 @@ struct lcp_batch {
     uint32_t count;
     enum lcp_err err; /* of the transaction as a whole */
     enum lcp_err checkpoint_err;
-    uint64_t changed; /* greatest change committed */
+    char fault[LCP_BATCH_FAULT_MAX]; /* what the store says of err, for the log */
+    uint64_t changed;                /* greatest change committed */
 };
 
 /* begin, every job, commit, checkpoint. Always leaves each job->err set. */

@@ -8,6 +8,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "base/err.h"
+
 void
 lcp_blob_drop(struct lcp_blob *blob)
 {
@@ -230,6 +232,14 @@ lcp_memory_disk_fail(struct lcp_memory_disk *disk, enum lcp_err err)
     disk->fails = err;
 }
 
+static const char *
+memory_error(struct lcp_store *s)
+{
+    enum lcp_err err = ((struct lcp_memory_store *)s)->disk->fails;
+
+    return err == LCP_OK ? "" : lcp_err_name(err);
+}
+
 static const struct lcp_store_ops memory_ops = {
     .close = memory_close,
     .begin = memory_begin,
@@ -237,6 +247,7 @@ static const struct lcp_store_ops memory_ops = {
     .rollback = memory_rollback,
     .checkpoint = memory_checkpoint,
     .changed = memory_changed,
+    .error = memory_error,
     .find_in = lcp_memory_find_in,
     .find_out = lcp_memory_find_out,
     .add = lcp_memory_add,

@@ -243,6 +243,12 @@ sqlite_changed(struct lcp_store *s)
     return q->changed;
 }
 
+static const char *
+sqlite_error(struct lcp_store *s)
+{
+    return lcp_sqlite(s)->error;
+}
+
 static void
 sqlite_close(struct lcp_store *s)
 {
@@ -262,6 +268,7 @@ static const struct lcp_store_ops sqlite_ops = {
     .rollback = sqlite_rollback,
     .checkpoint = sqlite_checkpoint,
     .changed = sqlite_changed,
+    .error = sqlite_error,
     .find_in = lcp_sqlite_find_in,
     .find_out = lcp_sqlite_find_out,
     .add = lcp_sqlite_add,
@@ -462,12 +469,6 @@ lcp_store_sqlite_open(const char *path, bool read_only, struct lcp_store **out)
     }
     *out = &q->base;
     return LCP_OK;
-}
-
-const char *
-lcp_store_sqlite_error(struct lcp_store *s)
-{
-    return lcp_sqlite(s)->error;
 }
 
 const char *

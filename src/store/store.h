@@ -85,6 +85,9 @@ struct lcp_store_ops {
     enum lcp_err (*checkpoint)(struct lcp_store *s, bool force);
     /* The greatest `changed` so far, committed or not. */
     uint64_t (*changed)(struct lcp_store *s);
+    /* The last error of this handle in words, for the log; "" before the first.
+     * Borrowed until the next call. */
+    const char *(*error)(struct lcp_store *s);
 
     /* in: the row with this key and id, else LCP_ENOTFOUND. An id imported as "seen
      * from anyone" is found too, with number 0. Only number, state, digest are filled.
@@ -175,8 +178,6 @@ struct lcp_store {
  * no database. */
 LCP_MUST_USE enum lcp_err lcp_store_sqlite_open(const char *path, bool read_only,
                                                 struct lcp_store **out);
-/* Text of the last SQLite error of this handle, for the log. */
-const char *lcp_store_sqlite_error(struct lcp_store *s);
 const char *lcp_store_sqlite_version(void);
 
 /* store/memory.c, for tests and the simulator. A disk survives its handles: what was

@@ -110,7 +110,7 @@ a_checkpoint_that_cannot_sync_the_database_is_lost(void)
     fault_disk.sync_code[FAULT_DATABASE] = SQLITE_IOERR_FSYNC;
     CHECK(add_one(s, "b", 100) == LCP_OK); /* the log is sound: b is safe there */
     CHECK(s->ops->checkpoint(s, true) == LCP_ELOST);
-    CHECK(strstr(lcp_store_sqlite_error(s), "disk I/O error") != NULL);
+    CHECK(strstr(s->ops->error(s), "disk I/O error") != NULL);
     s->ops->close(s); /* must not throw the log away */
     fault_vfs_heal();
     s = open_sqlite(false);
