@@ -28,21 +28,67 @@ why(enum lcp_err err)
     }
 }
 
-void
-lcp_pump_degrade(struct lcp_pump *p, enum lcp_err err)
+/* What a commit of this job says about the disk: on one that is nearly full small
+ * writes still fit. */
+enum weight { HOUSEKEEPING, SETTLING, MAIL };
+
+static enum weight
+weigh(const struct lcp_job *job)
 {
-    if (err == LCP_OK && p->degraded != NULL) {
-        p->degraded = NULL;
-        lcp_pump_log(p, LCP_LOG_INFO, "storage: works again");
-        p->retry_at_ms = 0;
-        lcp_pump_retry(p);
-    } else if (err != LCP_OK) {
-        if (p->degraded == NULL || p->degraded != why(err))
-            lcp_pump_log(p, LCP_LOG_ERROR, "storage: %s", why(err));
-        p->degraded = why(err);
-        if (p->retry_at_ms <= lcp_pump_now(p))
-            p->retry_at_ms = lcp_pump_now(p) + LCP_STORE_RETRY_MS;
+    bool is_written = job->err == LCP_OK || lcp_err_is_storage(job->err);
+
+    switch (job->kind) {
+    case LCP_JOB_ADMIT:
+        if (job->err == LCP_OK)
+            is_written = job->admission == LCP_ADM_STORED;
+        return is_written ? MAIL : HOUSEKEEPING;
+    case LCP_JOB_SEND:
+        return is_written ? MAIL : HOUSEKEEPING;
+    case LCP_JOB_SETTLE:
+        return SETTLING;
+    default:
+        return HOUSEKEEPING;
     }
+}
+
+static void
+start_degraded(struct lcp_pump *p, enum lcp_err err, enum weight heaviest)
+{
+    if (p->degraded != why(err))
+        lcp_pump_log(p, LCP_LOG_ERROR, "storage: %s (%s)", why(err), p->batch.fault);
+    p->degraded = why(err);
+    p->failed_ms = lcp_pump_now(p);
+    if (p->failed_weight < (int)heaviest)
+        p->failed_weight = (int)heaviest;
+    if (p->retry_at_ms <= lcp_pump_now(p))
+        p->retry_at_ms = lcp_pump_now(p) + LCP_STORE_RETRY_MS;
+}
+
+/* Ends with the first commit that weighs as much as what failed, or when nothing has
+ * failed for a while. */
+void
+lcp_pump_degrade(struct lcp_pump *p)
+{
+    enum weight heaviest = HOUSEKEEPING;
+
+    p->is_failing = p->batch.err != LCP_OK;
+    for (uint32_t i = 0; i < p->batch.count; i++) {
+        enum weight weight = weigh(p->batch.jobs[i]);
+
+        heaviest = weight > heaviest ? weight : heaviest;
+    }
+    if (p->is_failing) {
+        start_degraded(p, p->batch.err, heaviest);
+        return;
+    }
+    if (p->degraded == NULL || ((int)heaviest < p->failed_weight &&
+                                lcp_pump_now(p) - p->failed_ms < LCP_STORE_HELD_MS))
+        return;
+    p->degraded = NULL;
+    p->failed_weight = HOUSEKEEPING;
+    lcp_pump_log(p, LCP_LOG_INFO, "storage: works again");
+    p->retry_at_ms = 0;
+    lcp_pump_retry(p);
 }
 
 /* ---- what came from peers ---- */

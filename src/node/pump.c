@@ -352,7 +352,7 @@ batch_done(struct lcp_pump *p)
     p->is_writing = false;
     if (batch->err == LCP_OK)
         p->changed = batch->changed;
-    lcp_pump_degrade(p, batch->err);
+    lcp_pump_degrade(p);
     for (uint32_t i = 0; i < batch->count; i++)
         lcp_pump_finish(p, batch->jobs[i]);
 }

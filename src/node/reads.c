@@ -45,7 +45,7 @@ lcp_reads_start(struct lcp_pump *p)
     if (p->read_running != NULL || read == NULL)
         return;
     /* On a full disk pins stay open: then by what is known. */
-    if (read->verb == LCP_VERB_RELOAD && p->pins_open > 0 && p->degraded == NULL)
+    if (read->verb == LCP_VERB_RELOAD && p->pins_open > 0 && !p->is_failing)
         return;
     read->pins_queued = p->pins_queued;
     p->read_head = read->next;
@@ -138,7 +138,7 @@ apply_reload(struct lcp_pump *p, struct lcp_read *read)
     char fault[LCP_CONF_FAULT_MAX] = "";
     enum lcp_err err = read->err;
 
-    if (read->pins_queued != p->pins_queued && p->degraded == NULL) {
+    if (read->pins_queued != p->pins_queued && !p->is_failing) {
         lcp_reads_add(p, read); /* a TRUST came between */
         return;
     }

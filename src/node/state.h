@@ -24,6 +24,7 @@ enum {
     LCP_MIRROR_STEP = 256, /* changes a mirror task carries out */
     LCP_MIRROR_RETRY_MS = 5000,
     LCP_STORE_RETRY_MS = 1000,
+    LCP_STORE_HELD_MS = 30000, /* without a failure: then it works, whatever failed */
     LCP_RETENTION_MS = 3600000,
     LCP_OTHER_KEY_MS = 60000, /* one word about another key a minute and peer */
     LCP_LIFE_GAP_MAX_MS = 7 * 24 * 3600 * 1000,
@@ -86,6 +87,9 @@ struct lcp_pump {
     struct lcp_job *retry; /* SETTLEs that met a full disk */
     uint64_t retry_at_ms;
     const char *degraded; /* why; NULL when all is well */
+    uint64_t failed_ms;   /* the last failure since then */
+    int failed_weight;    /* of the heaviest batch that failed since then */
+    bool is_failing;      /* the last batch failed */
     /* PIN and UNPIN jobs: ever queued, and not finished yet. A RELOAD must not decide
      * by pins that are about to change. */
     uint64_t pins_queued, pins_open;
@@ -162,7 +166,8 @@ struct lcp_read *lcp_pump_overview_of(struct lcp_pump *p, const struct lcp_conf 
 
 /* finish.c: what a job's end means. Frees the job. */
 void lcp_pump_finish(struct lcp_pump *p, struct lcp_job *job);
-void lcp_pump_degrade(struct lcp_pump *p, enum lcp_err err);
+/* What the batch that just ended says of the storage. */
+void lcp_pump_degrade(struct lcp_pump *p);
 
 /* waiters.c */
 void lcp_waiters_add(struct lcp_pump *p, const struct lcp_job *job);

@@ -105,12 +105,53 @@ a_full_disk_is_no_ack_and_passes(void)
     r->f.now_ms += 1500;
     lcp_pump_tick(r->pump);
     run_tasks(r);
-    ask(r, "{\"cmd\":\"STATUS\"}", true);
-    run_tasks(r);
-    CHECK(strstr(r->f.reply, "\"degraded\":null") != NULL);
     from_bob(r, &r->bob, ID_A, "chat", NULL, "hello");
     run_tasks(r);
     CHECK(r->f.sent_count > 0 && is_ack(r, (r->f.sent_count - 1) % 16));
+    CHECK(status_says(r, "\"degraded\":null"));
+    free_rig(r);
+}
+
+static int
+count_in_log(const struct rig *r, const char *what)
+{
+    int count = 0;
+
+    for (const char *at = r->f.log; (at = strstr(at, what)) != NULL; at++)
+        count++;
+    return count;
+}
+
+static void
+pass_seconds(struct rig *r, int seconds)
+{
+    for (int i = 0; i < seconds; i++) {
+        r->f.now_ms += 1000;
+        lcp_pump_tick(r->pump);
+        run_tasks(r);
+    }
+}
+
+/* What the daemon writes by itself each second is small. */
+static void
+small_writes_that_still_fit_do_not_end_a_full_disk(void)
+{
+    struct rig *r = new_rig(true);
+
+    for (int i = 0; i < 5; i++) {
+        lcp_memory_disk_fail(r->disk, LCP_ENOSPACE);
+        from_bob(r, &r->bob, ID_A, "chat", NULL, "hello");
+        run_tasks(r);
+        lcp_memory_disk_fail(r->disk, LCP_OK);
+        pass_seconds(r, 5);
+        CHECK(status_says(r, "\"degraded\":\"the disk is full"));
+    }
+    CHECK(count_in_log(r, "the disk is full") == 1);
+    CHECK(count_in_log(r, "(LCP_ENOSPACE)") == 1);
+    CHECK(count_in_log(r, "works again") == 0);
+    pass_seconds(r, 30); /* nobody writes, and nothing fails */
+    CHECK(status_says(r, "\"degraded\":null"));
+    CHECK(count_in_log(r, "works again") == 1);
     free_rig(r);
 }
 
@@ -340,6 +381,7 @@ main(void)
     a_legacy_client_may_answer_any_id();
     a_message_of_the_other_direction_is_named_so();
     a_full_disk_is_no_ack_and_passes();
+    small_writes_that_still_fit_do_not_end_a_full_disk();
     a_lost_fsync_says_nothing_more();
     a_send_is_answered_when_durable();
     an_ack_settles_and_is_told();
