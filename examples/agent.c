@@ -3,7 +3,6 @@
  * An agent: sends what it is told, then takes what came in.  ./agent AgentB "hello"
  */
 #include <stdio.h>
-
 #include <lcp/client.h>
 
 static bool
