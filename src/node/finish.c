@@ -181,18 +181,13 @@ is_away(struct lcp_pump *p, uint32_t peer)
 static void
 answer_send(struct lcp_pump *p, struct lcp_job *job)
 {
-    struct lcp_waiter now = {.client = job->client,
-                             .number = job->number,
-                             .started_ms = job->started_ms,
-                             .is_ours = job->is_ours};
+    struct lcp_waiter now = lcp_waiter_of(job);
 
     if (job->wait && job->state == LCP_SENT_QUEUED && !is_away(p, job->peer) &&
         !p->is_stopping) {
         lcp_waiters_add(p, job);
         return;
     }
-    memcpy(now.to, job->peer_name, sizeof(now.to));
-    memcpy(now.id, job->id, sizeof(now.id));
     lcp_pump_reply_sent(p, &now, job->state);
 }
 
@@ -296,24 +291,26 @@ reply_unless_found(struct lcp_pump *p, const struct lcp_job *job, const char *di
                          "lcp check and lcp sent list what there is");
 }
 
+/* Sent no more; a late ACK still settles it. */
+static void
+withdraw(struct lcp_pump *p, uint64_t number, int state)
+{
+    lcp_core_forget(p->core, lcp_pump_now(p), number, true);
+    lcp_flights_del(&p->flights, number);
+    lcp_waiters_tell(p, number, state);
+}
+
 static void
 finish_cancel(struct lcp_pump *p, struct lcp_job *job)
 {
-    struct lcp_waiter now = {.client = job->client,
-                             .number = job->number,
-                             .started_ms = job->started_ms,
-                             .is_ours = job->is_ours};
+    struct lcp_waiter now = lcp_waiter_of(job);
 
     if (job->err != LCP_OK) {
         reply_unless_found(p, job, "sent", job->reply_to);
         return;
     }
-    if (job->done) {
-        lcp_core_forget(p->core, lcp_pump_now(p), job->number, true);
-        lcp_flights_del(&p->flights, job->number);
-        lcp_waiters_tell(p, job->number, job->state);
-    }
-    memcpy(now.id, job->id, sizeof(now.id));
+    if (job->done)
+        withdraw(p, job->number, job->state);
     lcp_pump_reply_cancelled(p, &now, job->state);
 }
 
@@ -327,9 +324,7 @@ finish_expire(struct lcp_pump *p, struct lcp_job *job)
     }
     p->next_expiry = job->next_expiry;
     for (uint32_t i = 0; i < job->number_count; i++) {
-        lcp_core_forget(p->core, lcp_pump_now(p), job->numbers[i], true);
-        lcp_flights_del(&p->flights, job->numbers[i]);
-        lcp_waiters_tell(p, job->numbers[i], LCP_SENT_EXPIRED);
+        withdraw(p, job->numbers[i], LCP_SENT_EXPIRED);
         lcp_pump_log(p, LCP_LOG_WARN, "message #%llu: expired, never acknowledged",
                      (unsigned long long)job->numbers[i]);
     }

@@ -170,6 +170,8 @@ void lcp_pump_finish(struct lcp_pump *p, struct lcp_job *job);
 void lcp_pump_degrade(struct lcp_pump *p);
 
 /* waiters.c */
+/* Who asked for this job, without a deadline. */
+struct lcp_waiter lcp_waiter_of(const struct lcp_job *job);
 void lcp_waiters_add(struct lcp_pump *p, const struct lcp_job *job);
 /* Tells everyone who waits for this message. */
 void lcp_waiters_tell(struct lcp_pump *p, uint64_t number, int state);

@@ -7,19 +7,27 @@
 
 #include "node/state.h"
 
-void
-lcp_waiters_add(struct lcp_pump *p, const struct lcp_job *job)
+struct lcp_waiter
+lcp_waiter_of(const struct lcp_job *job)
 {
     struct lcp_waiter waiter = {
         .client = job->client,
         .number = job->number,
         .started_ms = job->started_ms,
-        .deadline_ms = lcp_pump_now(p) + LCP_SEND_ANSWER_MS,
         .is_ours = job->is_ours,
     };
 
     memcpy(waiter.to, job->peer_name, sizeof(waiter.to));
     memcpy(waiter.id, job->id, sizeof(waiter.id));
+    return waiter;
+}
+
+void
+lcp_waiters_add(struct lcp_pump *p, const struct lcp_job *job)
+{
+    struct lcp_waiter waiter = lcp_waiter_of(job);
+
+    waiter.deadline_ms = lcp_pump_now(p) + LCP_SEND_ANSWER_MS;
     if (p->waiter_count == p->waiter_cap) {
         size_t cap = p->waiter_cap == 0 ? 64 : p->waiter_cap * 2;
         struct lcp_waiter *grown = realloc(p->waiters, cap * sizeof(grown[0]));
