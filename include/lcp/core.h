@@ -49,7 +49,11 @@ struct lcp_core_config {
     uint32_t peer_timeout_ms;   /* 120,000 */
     uint32_t probe_min_ms,
         probe_max_ms;    /* a peer that is away: 15,000 doubling to 600,000 */
-    uint32_t window_max; /* outstanding to one peer: 8 */
+    uint32_t window_max; /* outstanding to one LCP/1.1 peer: 8 */
+    uint32_t
+        window_1_2_max;   /* to one LCP/1.2 peer: 64, which is also the cap of both */
+    bool is_timing_fixed; /* waits and window as LCP/1.1 has them, whatever is measured:
+                             to compare with */
     struct lcp_core_limits limits;
 };
 
@@ -58,6 +62,8 @@ struct lcp_core_peer {
     struct lcp_endpoint endpoint; /* exactly one; no two peers share it */
     bool has_key;                 /* without: the first verified packet pins one */
     uint8_t key[LCP_KEY_BYTES];
+    enum lcp_version version; /* as the record knows it; 0 counts as 1.1, and never
+                                 takes a version back */
 };
 
 /* What a peer looks like from here. */
@@ -66,12 +72,18 @@ struct lcp_core_peer_view {
     struct lcp_endpoint endpoint;
     bool has_key;
     uint8_t key[LCP_KEY_BYTES];
-    bool is_online; /* unforgeable sign of life within peer_timeout */
+    enum lcp_version version;
+    bool
+        has_fresh_hello; /* a verified HELLO echoed a nonce of ours in the last 150 s */
+    bool is_online; /* unforgeable sign of life within peer_timeout; of an LCP/1.2 peer
+                       that is a fresh HELLO */
     bool is_away;   /* all tries of a message unanswered and no sign of life since its
                        first, or silent beyond peer_timeout */
     bool was_heard; /* ever, since start */
     uint64_t silent_ms; /* since the last sign of life; valid when was_heard */
     uint32_t rtt_ms;    /* smoothed, 0 when unknown */
+    uint32_t rto_ms;    /* wait of a first try, RFC 6298 */
+    uint32_t window;    /* messages it may have outstanding now */
     uint32_t inflight;
     uint64_t received, rejected, transmitted, settled;
 };
@@ -109,11 +121,26 @@ enum lcp_counter {
     LCP_COUNT_ACK_MATCHED,
     LCP_COUNT_ACK_UNMATCHED,
     LCP_COUNT_HEARTBEATS,
-    LCP_COUNT_TX,      /* datagrams put out */
-    LCP_COUNT_RETRIES, /* transmissions of a message after its first */
-    LCP_COUNT_SLEPT,   /* times this process was found to have slept */
-    LCP_COUNT_DIFFERS, /* other bytes, or another sender, under the (key, id) of a
-                          running admission: dropped without answer */
+    LCP_COUNT_TX,          /* datagrams put out */
+    LCP_COUNT_RETRIES,     /* transmissions of a message after its first */
+    LCP_COUNT_SLEPT,       /* times this process was found to have slept */
+    LCP_COUNT_DIFFERS,     /* other bytes, or another sender, under the (key, id) of a
+                              running admission: dropped without answer */
+    LCP_COUNT_HELLOS,      /* that arrived */
+    LCP_COUNT_HELLO_FRESH, /* verified, echoing a nonce of ours */
+    LCP_COUNT_HELLO_STALE, /* verified, echoing none, or an old one */
+    LCP_COUNT_HELLO_REPEATED,  /* dropped: nonce already heard, or one is being verified
+                                */
+    LCP_COUNT_BAD_HELLO,       /* form, or not for us */
+    LCP_COUNT_RECEIPTS,        /* that arrived */
+    LCP_COUNT_BAD_RECEIPT,     /* form, or not for us */
+    LCP_COUNT_RECEIPT_FOREIGN, /* entries verified that speak of nothing of ours:
+                                  unknown id, other digest, other peer's message */
+    LCP_COUNT_ACK_NOT_ENOUGH,  /* of a message to an LCP/1.2 peer: stops retransmission,
+                                  settles nothing */
+    LCP_COUNT_NOT_TAKEN,       /* verified and refused with a signed word */
+    LCP_COUNT_SECOND_CHANCE,   /* throttled, came again, got through */
+    LCP_COUNT_BAD_HEARTBEAT,   /* with a payload that is no HELLO: not acknowledged */
     LCP_COUNT_MAX
 };
 
@@ -121,10 +148,13 @@ enum lcp_counter {
 enum lcp_admission {
     LCP_ADM_STORED,    /* committed */
     LCP_ADM_DUPLICATE, /* known, same content: answered again */
-    LCP_ADM_CONFLICT,  /* known id, other content, verified: no answer */
+    LCP_ADM_CONFLICT,  /* known id, other content, verified: never a bare ACK */
     LCP_ADM_BADSIG,
-    LCP_ADM_REFUSED, /* pin or policy at commit time */
-    LCP_ADM_LATER, /* not stored for want of room: no answer, the sender tries again */
+    LCP_ADM_REFUSED, /* pin at commit time: not a word */
+    LCP_ADM_LATER,   /* not stored for want of room: never a bare ACK, the sender tries
+                        again */
+    LCP_ADM_NOT_TAKEN, /* verified, refused by policy or misaddressed: never a bare ACK
+                        */
 };
 
 enum lcp_output_kind {
@@ -132,8 +162,9 @@ enum lcp_output_kind {
     LCP_OUT_ADMIT,   /* look up, verify, check pin, store; then lcp_core_admitted */
     LCP_OUT_REFILL,  /* offer up to `count` queued messages with number > after; then
                         lcp_core_refilled or _failed, also when the peer is gone */
-    LCP_OUT_SETTLED, /* the peer acknowledged `number`; its payload is no longer
-                        borrowed. May come for a message that was parked long ago */
+    LCP_OUT_SETTLED, /* the LCP/1.1 peer acknowledged `number`, or any peer an ephemeral
+                        one; its payload is no longer borrowed. May come for a message
+                        that was parked long ago */
     LCP_OUT_PARKED,  /* all tries unanswered: payload no longer borrowed, stays queued
                         and comes up in a later REFILL */
     LCP_OUT_ONLINE,  /* peer shows life (again) */
@@ -141,6 +172,16 @@ enum lcp_output_kind {
     LCP_OUT_ALARM,   /* something a person should hear of; see lcp_alarm. Those without
                         payload come at most once a minute and peer, those with are
                         charged to its bucket */
+    /* LCP/1.2 */
+    LCP_OUT_HELLO_SIGN, /* build a HELLO with nonce, echo, has_echo and send it behind
+                           `header` to `to`; there is nothing to report */
+    LCP_OUT_HELLO,   /* verify the HELLO in payload (message: const struct lcp_hello *);
+                        then lcp_core_hello */
+    LCP_OUT_RECEIPT, /* verify the RECEIPT in payload (message: const struct
+                        lcp_receipt *), apply and commit it; then lcp_core_receipt */
+    LCP_OUT_NEWS,    /* a good time to tell the peer what became of its messages: then
+                        lcp_core_offer_receipt or lcp_core_no_news */
+    LCP_OUT_VERSION, /* the peer proved to speak 1.2: make that durable */
 };
 
 enum lcp_alarm {
@@ -159,14 +200,19 @@ struct lcp_output {
     uint8_t header[LCP_HEADER_BYTES]; /* TX */
     struct lcp_span
         payload;         /* TX: behind the header, may be empty. ADMIT: the message */
-    uint64_t ticket;     /* ADMIT */
+    uint64_t ticket;     /* ADMIT, HELLO, RECEIPT */
     const void *message; /* ADMIT: const struct lcp_msg *, already parsed (internal) */
-    uint64_t number;     /* SETTLED, PARKED */
-    uint64_t after;      /* REFILL */
-    uint32_t count;      /* REFILL */
-    size_t bytes_max;    /* REFILL */
-    uint32_t rtt_ms;     /* SETTLED */
-    uint64_t silent_ms;  /* OFFLINE */
+    uint32_t seq;        /* ADMIT: of the DATA, for the answer */
+    bool wants_receipt;  /* ADMIT: the DATA is marked or the peer is known as 1.2 */
+    bool is_for_us;      /* ADMIT: false: verified, it is refused as not-for-me */
+    uint8_t nonce[LCP_NONCE_BYTES], echo[LCP_NONCE_BYTES]; /* HELLO_SIGN */
+    bool has_echo;                                         /* HELLO_SIGN */
+    uint64_t number;                                       /* SETTLED, PARKED */
+    uint64_t after;                                        /* REFILL */
+    uint32_t count;                                        /* REFILL */
+    size_t bytes_max;                                      /* REFILL */
+    uint32_t rtt_ms;                                       /* SETTLED */
+    uint64_t silent_ms;                                    /* OFFLINE */
     enum lcp_alarm alarm;
 };
 
@@ -202,10 +248,53 @@ LCP_API bool lcp_core_peer_view(const struct lcp_core *core, uint64_t now_ms,
 LCP_API void lcp_core_datagram(struct lcp_core *core, uint64_t now_ms,
                                const struct lcp_endpoint *from, struct lcp_span bytes);
 /* How an ADMIT ended. pinned: the key that this admission's transaction pinned, or
- * NULL. Only STORED and DUPLICATE stage answers: what this side has acknowledged, this
- * side cannot lose. */
+ * NULL. Only STORED and DUPLICATE stage bare ACKs, and only where docs/protocol.md "Who
+ * answers how" wants one: what this side has acknowledged, this side cannot lose. The
+ * signed answers of a commit come by lcp_core_answer. */
 LCP_API void lcp_core_admitted(struct lcp_core *core, uint64_t now_ms, uint64_t ticket,
                                enum lcp_admission result, const uint8_t *pinned);
+
+/* ---- LCP/1.2 ---- */
+
+/* A signed receipt that answers DATA of this peer: goes out once, now. The sender's
+ * retransmission is its retry. payload is borrowed until the polling that follows is
+ * done; at most LCP_SIGNED_PAYLOAD_MAX. */
+LCP_API void lcp_core_answer(struct lcp_core *core, uint64_t now_ms, uint32_t peer,
+                             struct lcp_span payload);
+/* How a HELLO ended. pinned as in lcp_core_admitted. */
+LCP_API void lcp_core_hello(struct lcp_core *core, uint64_t now_ms, uint64_t ticket,
+                            bool is_valid, const uint8_t *pinned);
+
+/* What one entry of a verified receipt means here. */
+struct lcp_core_word {
+    uint64_t number; /* of our message, the record is changed; 0: none of ours (its seq
+                        may still settle an ephemeral one) */
+    bool has_seq;
+    uint32_t seq;
+    bool is_later; /* stays queued; nothing goes to this peer for retry_ms */
+    uint64_t retry_ms;
+};
+/* How a RECEIPT ended: STORED (verified, applied, committed: it is acknowledged, its
+ * words take their messages out of the window without a SETTLED, and the peer is 1.2),
+ * BADSIG, REFUSED (key), LATER (storage failed: no ACK, it comes again). */
+LCP_API void lcp_core_receipt(struct lcp_core *core, uint64_t now_ms, uint64_t ticket,
+                              enum lcp_admission result,
+                              const struct lcp_core_word *words, size_t count);
+/* There are states of received messages that this peer has not acknowledged to know. */
+LCP_API void lcp_core_news(struct lcp_core *core, uint64_t now_ms, uint32_t peer);
+/* Answers NEWS with a signed receipt, retried like a message. number has the top bit
+ * set and ends as SETTLED (the peer has it) or PARKED (NEWS comes again by itself).
+ * Errors as lcp_core_offer; then NEWS comes again. */
+LCP_API LCP_MUST_USE enum lcp_err lcp_core_offer_receipt(struct lcp_core *core,
+                                                         uint64_t now_ms, uint32_t peer,
+                                                         uint64_t number,
+                                                         struct lcp_span payload);
+/* Answers NEWS otherwise: nothing to tell, or (failed) it could not be read now. */
+LCP_API void lcp_core_no_news(struct lcp_core *core, uint64_t now_ms, uint32_t peer,
+                              bool failed);
+/* What a person said of the peer: `peer set NAME version=1.1`. */
+LCP_API void lcp_core_set_version(struct lcp_core *core, uint64_t now_ms, uint32_t peer,
+                                  enum lcp_version version);
 
 /* May a message that is about to be stored be transmitted at once, without queueing
  * behind others? true reserves a place in the peer's window; the caller then calls

@@ -44,6 +44,11 @@ enum {
     LCP_ENDPOINT_TEXT_MAX = 63, /* "[ipv6%zone]:port" */
     LCP_ALIASES_MAX = 16,
     LCP_PORT_DEFAULT = 9528,
+    LCP_NONCE_BYTES = 8,          /* of a HELLO; 16 hex digits in text */
+    LCP_SIGNED_PACKET_MAX = 1232, /* a HELLO or RECEIPT, header included */
+    LCP_SIGNED_PAYLOAD_MAX = LCP_SIGNED_PACKET_MAX - LCP_HEADER_BYTES,
+    LCP_REASON_MAX = 32,  /* why a message is held or refused: a word... */
+    LCP_DETAIL_MAX = 256, /* ...and a sentence */
 };
 
 enum lcp_err {
@@ -104,31 +109,72 @@ struct lcp_endpoint {
     uint16_t port;
 };
 
-/* Packet types, docs/protocol.md "Packet". 4 is RECEIPT of LCP/1.2. */
+/* Packet types, docs/protocol.md "Packet" and "LCP/1.2". */
 enum lcp_packet_type {
     LCP_PACKET_DATA = 1,
     LCP_PACKET_ACK = 2,
-    LCP_PACKET_HEARTBEAT = 3,
+    LCP_PACKET_HEARTBEAT = 3, /* with a HELLO as payload: LCP/1.2 */
+    LCP_PACKET_RECEIPT = 4,   /* LCP/1.2 */
 };
 
-/* States of a message we sent. A change goes only to a greater value; the values are
- * stored, so they never change meaning. Room is left for the signed states of LCP/1.2.
- */
+/* What a peer is known to speak. Stored. */
+enum lcp_version {
+    LCP_VERSION_1_1 = 11,
+    LCP_VERSION_1_2 = 12, /* proved by a fresh HELLO or a RECEIPT; never taken back by
+                             the wire */
+};
+
+/* States of a message we sent. A change goes only to a greater value; of done and
+ * refused the first stays (lcp_out_state_is_final). The values are stored, so they
+ * never change meaning. `sent` is QUEUED with was_transmitted, for display. */
 enum lcp_out_state {
     LCP_SENT_QUEUED = 0,            /* durable here; goes by itself */
     LCP_SENT_CANCEL_REQUESTED = 10, /* was transmitted before; no longer sent */
     LCP_SENT_CANCELLED = 20,        /* never transmitted, never will be */
     LCP_SENT_EXPIRED = 21,          /* its TTL ran out */
     LCP_SENT_ACKED = 30,            /* the peer's node said it got it (LCP/1.1 ACK) */
+    LCP_SENT_HELD = 40,             /* from here on the receiver's word, signed */
+    LCP_SENT_STORED = 50,
+    LCP_SENT_READ = 60,
+    LCP_SENT_DONE = 70,
+    LCP_SENT_REFUSED = 71,
 };
 
-/* States of a message we received. Same rule. */
+/* States of a message we received. Same rules: of archived and refused the first
+ * stays. */
 enum lcp_in_state {
+    LCP_IN_HELD = -10,    /* stored, but handed to nobody before a person released it */
     LCP_IN_STORED = 0,    /* in the inbox, handed to nobody yet */
-    LCP_IN_HANDED = 10,   /* some CHECK or READ handed it out whole */
-    LCP_IN_ARCHIVED = 20, /* done */
+    LCP_IN_HANDED = 10,   /* some CHECK or READ handed it out whole: `read` */
+    LCP_IN_ARCHIVED = 20, /* `done` */
+    LCP_IN_REFUSED = 21,  /* by policy when it came (then without a body), or by us */
     LCP_IN_CONSUMED = 30, /* ping or pong the daemon dealt with; never in the inbox */
     LCP_IN_PURGED = 40,   /* body deleted by retention; its id stays known */
+};
+
+static inline bool
+lcp_out_state_is_final(int state)
+{
+    return state >= LCP_SENT_DONE;
+}
+
+/* Nothing but the deletion of its body changes it. */
+static inline bool
+lcp_in_state_is_final(int state)
+{
+    return state >= LCP_IN_ARCHIVED;
+}
+
+/* The receiver's word for it in a receipt. LATER is an answer, no state. The values
+ * are not stored. */
+enum lcp_word {
+    LCP_WORD_HELD,
+    LCP_WORD_STORED,
+    LCP_WORD_READ,
+    LCP_WORD_DONE,
+    LCP_WORD_REFUSED,
+    LCP_WORD_LATER,
+    LCP_WORD_COUNT
 };
 
 enum lcp_level { LCP_LOG_ERROR, LCP_LOG_WARN, LCP_LOG_INFO };

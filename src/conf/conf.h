@@ -15,11 +15,25 @@ enum {
     LCP_CONF_FAULT_MAX = 320,
 };
 
+enum { LCP_ALLOW_MAX = 16 };
+
+/* What a peer may do here; zero means no limit. docs/protocol.md "Policy". */
+struct lcp_policy {
+    char allow[LCP_ALLOW_MAX][LCP_TYPE_MAX + 1]; /* types of mail; ping and pong are the
+                                                    daemon's and always allowed */
+    size_t allow_count;                          /* 0: all */
+    uint32_t rate_per_hour;
+    uint64_t quota_messages, quota_bytes;
+    bool hold;            /* its mail waits for a person */
+    bool min_version_1_2; /* unmarked mail is refused */
+};
+
 struct lcp_conf_peer {
     char name[LCP_NAME_MAX + 1];
     struct lcp_endpoint endpoint;
     struct lcp_key key; /* all zero: pinned at first contact */
-    unsigned line;      /* of its [Peer] */
+    struct lcp_policy policy;
+    unsigned line; /* of its [Peer] */
 };
 
 struct lcp_conf {
@@ -35,6 +49,9 @@ struct lcp_conf {
     uint32_t retries_max, retry_base_ms, ack_timeout_ms, heartbeat_ms, peer_timeout_ms;
     uint64_t ttl_s;              /* default of SEND: 86,400 */
     uint64_t retention_s;        /* 0 = keep everything */
+    bool require_key;            /* RequireKey: no key is pinned at first contact */
+    uint32_t loop_limit;         /* LoopLimit, 30; 0: off */
+    bool is_timing_fixed;        /* Timing = fixed: waits of LCP/1.1, to compare with */
     uint32_t peers_max;          /* room for peers, default max(64, 2 x configured) */
     struct lcp_conf_peer *peers; /* malloc'ed; lcp_conf_free */
     size_t peer_count;

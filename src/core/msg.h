@@ -39,6 +39,8 @@ struct lcp_msg {
     char id[LCP_ID_MAX + 1];
     struct lcp_key key; /* security.pubkey */
     uint8_t signature[LCP_SIG_BYTES];
+    bool is_marked; /* signed member `lcp` says 1.2 or later: its sender takes receipts
+                     */
 };
 
 /* Parses and checks form, not signature. */
@@ -64,6 +66,7 @@ bool lcp_msg_is(const struct lcp_msg *msg, uint32_t at, const char *text);
 struct lcp_draft {
     const char *id, *from, *to, *type, *timestamp, *reply_to;
     struct lcp_span message;
+    uint32_t hops; /* member `hops`; 0: absent */
 };
 
 /* Builds and signs a DATA payload (unescaped UTF-8 JSON, members in the legacy order:

@@ -22,6 +22,14 @@ enum lcp_verb {
     LCP_VERB_PEERS,
     LCP_VERB_TRUST,
     LCP_VERB_RELOAD,
+    LCP_VERB_HELD,
+    LCP_VERB_RELEASE,
+    LCP_VERB_REFUSE,
+    LCP_VERB_RESEND,
+    LCP_VERB_PAUSE,
+    LCP_VERB_RESUME,
+    LCP_VERB_VERSION,
+    LCP_VERB_AUDIT,
     LCP_VERB_MAX
 };
 
@@ -40,6 +48,15 @@ struct lcp_request {
     char state[32];   /* SENT */
     char fingerprint[LCP_FINGERPRINT_CHARS + 1]; /* TRUST */
     struct lcp_span message; /* SEND: decoded UTF-8 (may hold NUL), in text_buf */
+    char wait_for[16];       /* SEND: "", "stored", "read" or "done" */
+    uint64_t timeout_s;      /* SEND with wait_for; 0: the usual 9.5 s */
+    char reason[LCP_DETAIL_MAX + 1]; /* REFUSE: the sentence for the sender */
+    char how[16]; /* RELEASE, RESUME, TRUST: "typed" or "--yes", for the audit record */
+    int version;  /* VERSION: enum lcp_version */
+    bool automatic; /* SEND: by a handler */
+    bool proof;     /* SENT */
+    bool peek; /* CHECK, READ: say nothing of it afterwards (the client does not say
+                  SHOWN; legacy: no member) */
     bool has_wait, wait, thread, all, unknown, has_through, has_ids;
     uint64_t ttl_s, older_than_s, limit, after, through;
     bool has_ttl, has_limit, has_after;

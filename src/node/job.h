@@ -7,7 +7,8 @@
 #ifndef LCP_NODE_JOB_H
 #define LCP_NODE_JOB_H
 
-#include "core/msg.h"
+#include "conf/conf.h"
+#include "core/receipt.h"
 #include "ipc/server.h"
 #include "lcp/core.h"
 #include "node/world.h"
@@ -36,6 +37,19 @@ enum lcp_job_kind {
     LCP_JOB_UNPIN,
     LCP_JOB_LIFE,   /* the life clock and the mirror's watermark */
     LCP_JOB_RESIGN, /* queued mail of a former identity */
+    /* LCP/1.2, the wire */
+    LCP_JOB_HELLO,      /* verify one; pin its key at first contact */
+    LCP_JOB_HELLO_SIGN, /* build one into raw */
+    LCP_JOB_RECEIPT,    /* verify one, move the messages it speaks about */
+    LCP_JOB_NEWS,       /* read what is owed to `peer`, build a receipt into raw */
+    LCP_JOB_TOLD,       /* numbers[] with `state` are known to their sender */
+    LCP_JOB_VERSION,    /* `peer` speaks `version` */
+    /* LCP/1.2, local requests */
+    LCP_JOB_RELEASE, /* a held message (reply_to: as asked for), audited */
+    LCP_JOB_REFUSE,  /* ditto, or one of the inbox: archive and tell the sender */
+    LCP_JOB_RESEND,  /* a dead letter (reply_to) becomes a new message */
+    LCP_JOB_PAUSE,   /* peer_name ("" = all) is paused or resumed (`all`), audited */
+    LCP_JOB_AUDIT,   /* a line of the audit record: who, how (what), detail */
     LCP_JOB_KINDS
 };
 
@@ -95,13 +109,44 @@ struct lcp_job {
     uint32_t number_count;
     uint64_t done; /* ARCHIVE, PURGE: how many */
 
-    uint64_t next_expiry; /* EXPIRE result */
-    char how[32];         /* PIN */
-    uint64_t mirrored;    /* LIFE */
+    uint32_t seq;                     /* ADMIT: of the DATA, for its answer */
+    bool wants_receipt, is_for_us;    /* ADMIT: from the machine */
+    bool is_looping;                  /* ADMIT: the loop guard holds it */
+    struct lcp_policy *policy;        /* ADMIT: malloc'ed; NULL: no limits */
+    bool is_verified;                 /* ADMIT result: digest is right */
+    uint8_t digest[LCP_DIGEST_BYTES]; /* ADMIT result: of the canonical bytes */
+    enum lcp_word word;               /* ADMIT result: how its sender is answered */
+    bool has_word;                    /* ADMIT result: with a receipt at all */
+    uint32_t retry_s;                 /* ADMIT result, LATER */
+    char reason[LCP_REASON_MAX + 1];  /* ADMIT result; NEWS; REFUSE */
+    char detail[LCP_DETAIL_MAX + 1];  /* ditto; AUDIT */
+    struct lcp_core_word *words;      /* RECEIPT result, malloc'ed */
+    int word_states[LCP_RECEIPT_ENTRIES_MAX]; /* RECEIPT result: of words[i].number,
+                                              when it was moved; else -1 */
+    uint32_t word_count, foreign_count;       /* RECEIPT result */
+    int version;                              /* VERSION, PAUSE */
+    uint8_t nonce[LCP_NONCE_BYTES], echo[LCP_NONCE_BYTES]; /* HELLO_SIGN */
+    bool has_echo;
+    uint8_t header[LCP_HEADER_BYTES]; /* HELLO_SIGN: goes before raw */
+    struct lcp_endpoint to;           /* HELLO_SIGN */
+    uint32_t hops;                    /* SEND: of the message answered, plus one */
+    bool is_automatic;                /* SEND: by a handler, not typed or called */
+    char who[LCP_WHO_MAX];            /* RELEASE, PAUSE, PIN, AUDIT: for the record */
+    uint64_t next_expiry;             /* EXPIRE result */
+    char how[32];                     /* PIN */
+    uint64_t mirrored;                /* LIFE */
     bool is_clean_stop;
 };
 
 void lcp_job_free(struct lcp_job *job);
+
+/* A signed receipt that a batch made for a peer. */
+struct lcp_answer {
+    uint32_t peer;
+    char peer_name[LCP_NAME_MAX + 1]; /* the place may be another's by now */
+    size_t len;
+    char payload[LCP_SIGNED_PAYLOAD_MAX];
+};
 
 /* One transaction. The pump fills in the upper part, the writer hand runs it. */
 struct lcp_batch {
@@ -110,7 +155,12 @@ struct lcp_batch {
     const struct lcp_identity *identity;
     const char *name; /* ours */
     struct lcp_msg_scratch *scratch;
-    char *text; /* LCP_PAYLOAD_MAX bytes: a payload under construction */
+    char *text;                /* LCP_PAYLOAD_MAX bytes: a payload under construction */
+    const char *boot;          /* of this process, for HELLO */
+    int64_t last_read_wall_ms; /* for HELLO */
+    bool require_key;          /* no key is pinned at first contact */
+    struct lcp_answer *answers; /* result: room for LCP_BATCH_JOBS_MAX */
+    uint32_t answer_count;
     struct lcp_job *jobs[LCP_BATCH_JOBS_MAX];
     uint32_t count;
     enum lcp_err err; /* of the transaction as a whole */
@@ -131,7 +181,10 @@ void lcp_draft_digest(const char *to, const char *type, struct lcp_span message,
 typedef enum lcp_err lcp_job_fn(struct lcp_batch *batch, struct lcp_job *job);
 lcp_job_fn lcp_job_admit, lcp_job_verify, lcp_job_send, lcp_job_sign, lcp_job_settle,
     lcp_job_refill, lcp_job_archive, lcp_job_handed, lcp_job_cancel, lcp_job_expire,
-    lcp_job_purge, lcp_job_pin, lcp_job_unpin, lcp_job_life, lcp_job_resign;
+    lcp_job_purge, lcp_job_pin, lcp_job_unpin, lcp_job_life, lcp_job_resign,
+    lcp_job_hello, lcp_job_hello_sign, lcp_job_receipt, lcp_job_news, lcp_job_told,
+    lcp_job_version, lcp_job_release, lcp_job_refuse, lcp_job_resend, lcp_job_pause,
+    lcp_job_audit;
 
 /* True for errors that concern the store as a whole rather than one job. */
 static inline bool

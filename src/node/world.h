@@ -28,6 +28,8 @@ struct lcp_task {
 
 struct lcp_world;
 
+enum { LCP_WHO_MAX = 96 };
+
 struct lcp_world_ops {
     uint64_t (*mono_ms)(struct lcp_world *w); /* never goes back, never 0 */
     int64_t (*wall_ms)(struct lcp_world *w);
@@ -42,6 +44,9 @@ struct lcp_world_ops {
      * whether they reached the client's socket whole, if tag != 0. */
     void (*reply)(struct lcp_world *w, uint64_t client, struct lcp_span bytes, bool end,
                   uint64_t tag);
+    /* Who is at the other end of a local connection, as the system knows it: "uid 1000,
+     * pid 4711 (lcp)"; "" when it cannot tell. */
+    void (*who)(struct lcp_world *w, uint64_t client, char out[static LCP_WHO_MAX]);
     /* One line, without newline. The world puts a time before it. */
     void (*log)(struct lcp_world *w, enum lcp_level level, const char *line);
     /* Storage is lost (LCP_ELOST): the process must end with 70 and say nothing more

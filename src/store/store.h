@@ -14,7 +14,10 @@
 
 #include "base/crypto.h"
 
-enum { LCP_FILE_NAME_MAX = 192 };
+enum {
+    LCP_FILE_NAME_MAX = 192,
+    LCP_AUDIT_TEXT_MAX = 512, /* one text of the audit record */
+};
 
 enum lcp_direction { LCP_IN = 0, LCP_OUT = 1 };
 
@@ -30,16 +33,34 @@ struct lcp_row {
     const char *id;
     const char *type; /* at most LCP_TYPE_MAX bytes of it; the raw text has it whole */
     const char *reply_to; /* "" when none or no valid id */
-    const char *reason;   /* of the state, "" when none */
+    const char *reason;   /* of the state: a word, "" when none */
+    const char *detail;   /* of the state: a sentence, "" when none. NULL as an argument
+                             is "" */
     const char *file;     /* name inside inbox/, inbox_archive/ or outbox/ */
     struct lcp_span raw;  /* the DATA payload; empty when purged */
-    uint8_t digest[LCP_DIGEST_BYTES]; /* in: of the canonical bytes. out: of the
-                                         caller's draft */
-    int64_t wall_ms;                  /* received or accepted */
-    int64_t state_wall_ms;            /* of the last change of state */
-    bool was_transmitted;             /* out: may have been on the wire */
-    uint64_t
-        expires_life_ms; /* out: on the node's life clock (docs/design.md), 0 = never */
+    uint8_t digest[LCP_DIGEST_BYTES];       /* in: of the canonical bytes. out: of the
+                                               caller's draft */
+    uint8_t canon_digest[LCP_DIGEST_BYTES]; /* out: of the canonical bytes; all zero in
+                                               rows of the first schema */
+    struct lcp_span evidence; /* out: the receipt that gave it its state; empty when
+                                 none. Only get() fills it in */
+    bool wants_receipts;      /* in: its sender takes receipts (LCP/1.2) */
+    bool owes;                /* in: the sender does not know its state yet */
+    int64_t wall_ms;          /* received or accepted */
+    int64_t state_wall_ms;    /* of the last change of state */
+    bool was_transmitted;     /* out: may have been on the wire */
+    uint64_t expires_life_ms; /* out: on the node's life clock (docs/design.md); in:
+                                 when HELD, the end of it. 0 = never */
+};
+
+/* A change of state. */
+struct lcp_change {
+    int state;
+    const char *reason, *detail; /* NULL is "" */
+    struct lcp_span evidence;    /* out; empty: none, that of before stays */
+    int64_t wall_ms;
+    bool told; /* in: the sender's 1.2 node hears of this in the same breath (an
+                  answer), so it is not owed */
 };
 
 typedef bool lcp_row_fn(void *ctx, const struct lcp_row *row); /* false ends the walk */
@@ -53,7 +74,9 @@ struct lcp_query {
     int state_min,
         state_max;           /* inclusive; both 0 with dir in = only STORED: set them */
     const char *peer, *type; /* NULL = any */
-    uint32_t limit;          /* 0 = no limit */
+    bool
+        without_paused; /* in: leave out peers that are paused; none when the node is */
+    uint32_t limit;     /* 0 = no limit */
     bool newest_first;
     bool without_raw; /* leave raw empty: for listings */
 };
@@ -61,9 +84,33 @@ struct lcp_query {
 struct lcp_store_counts {
     uint64_t inbox;    /* in, STORED or HANDED */
     uint64_t unhanded; /* in, STORED */
+    uint64_t held;     /* in, HELD */
     uint64_t queued;   /* out, QUEUED */
     uint64_t total;
 };
+
+/* What lies here of one peer and is not archived: for quotas. */
+struct lcp_store_usage {
+    uint64_t messages, bytes; /* in, HELD, STORED or HANDED; bytes of their payloads */
+};
+
+/* What is remembered of a peer beside its pin; zeroed when there is nothing. The peer
+ * "" is the whole node: is_paused alone has a meaning there. */
+struct lcp_store_peer {
+    int version; /* enum lcp_version; 0: never told */
+    bool is_paused;
+    uint64_t rate_life_ms; /* RatePerHour: the theoretical arrival time of GCRA */
+};
+
+/* One line of the audit record. Texts are UTF-8, at most LCP_AUDIT_TEXT_MAX bytes. */
+struct lcp_audit {
+    uint64_t number; /* 1, 2...; the store's to choose */
+    int64_t wall_ms;
+    const char *who;    /* "uid 1000, pid 4711 (lcp)" */
+    const char *what;   /* "peer trust", "release", "resume" */
+    const char *detail; /* "AgentB 0f29db...", "--yes" or "typed" */
+};
+typedef bool lcp_audit_fn(void *ctx, const struct lcp_audit *audit);
 
 struct lcp_store;
 
@@ -91,7 +138,8 @@ struct lcp_store_ops {
 
     /* in: the row with this key and id, else LCP_ENOTFOUND. An id imported as "seen
      * from anyone" is found too, with number 0. Only number, state, digest are filled.
-     * out: by id alone. */
+     * out: by id alone; number, state, digest, canon_digest, peer (valid until the next
+     * call) and was_transmitted are filled. */
     enum lcp_err (*find_in)(struct lcp_store *s, const struct lcp_key *key,
                             const char *id, struct lcp_row *row);
     enum lcp_err (*find_out)(struct lcp_store *s, const char *id, struct lcp_row *row);
@@ -102,16 +150,21 @@ struct lcp_store_ops {
     enum lcp_err (*add)(struct lcp_store *s, const struct lcp_row *row,
                         uint64_t *number);
     /* Moves a message to a greater state; the same or a lesser one changes nothing and
-     * is LCP_OK with *moved = false. LCP_ENOTFOUND without such a number in this
-     * direction. reason may be NULL, which is "". */
-    enum lcp_err (*set_state)(struct lcp_store *s, enum lcp_direction dir,
-                              uint64_t number, int state, const char *reason,
-                              int64_t wall_ms, bool *moved);
+     * is LCP_OK with *moved = false, and so is any change of a final one
+     * (lcp_in_state_is_final, lcp_out_state_is_final). LCP_ENOTFOUND without such a
+     * number in this direction. An incoming message that wants receipts then owes its
+     * sender the word, unless change->told. Leaving HELD clears its expiry. */
+    enum lcp_err (*change)(struct lcp_store *s, enum lcp_direction dir, uint64_t number,
+                           const struct lcp_change *change, bool *moved);
     enum lcp_err (*set_transmitted)(struct lcp_store *s, uint64_t number);
+    /* Its sender knows this state of a message received: it owes nothing more, if that
+     * is still its state. LCP_ENOTFOUND. */
+    enum lcp_err (*set_told)(struct lcp_store *s, uint64_t number, int state);
     /* Replaces payload and key of a queued message that was never transmitted (the
      * draft and so its digest stay). LCP_ECONFLICT when it is past that. */
     enum lcp_err (*resign)(struct lcp_store *s, uint64_t number, struct lcp_span raw,
-                           const struct lcp_key *key);
+                           const struct lcp_key *key,
+                           const uint8_t canon_digest[static LCP_DIGEST_BYTES]);
 
     /* One whole message by number. The row is handed to fn once. */
     enum lcp_err (*get)(struct lcp_store *s, uint64_t number, lcp_row_fn *fn,
@@ -137,12 +190,22 @@ struct lcp_store_ops {
     enum lcp_err (*each_queued)(struct lcp_store *s, const char *peer, uint64_t after,
                                 uint32_t n, size_t bytes_max, bool *more,
                                 lcp_row_fn *fn, void *ctx);
+    /* Messages of this peer's that owe it a word, at most limit, those of one state
+     * together, then by number; without_raw. */
+    enum lcp_err (*each_owed)(struct lcp_store *s, const char *peer, uint32_t limit,
+                              lcp_row_fn *fn, void *ctx);
+    /* Each peer that is owed a word, once. */
+    enum lcp_err (*each_creditor)(struct lcp_store *s,
+                                  bool (*fn)(void *ctx, const char *peer), void *ctx);
+    enum lcp_err (*usage)(struct lcp_store *s, const char *peer,
+                          struct lcp_store_usage *out);
     enum lcp_err (*counts)(struct lcp_store *s, struct lcp_store_counts *out);
     enum lcp_err (*queued_to)(struct lcp_store *s, const char *peer, uint64_t *count);
-    /* The least expires_life_ms of queued messages, 0 when there is none. */
+    /* The least expires_life_ms of queued and of held messages, 0 when there is none.
+     */
     enum lcp_err (*next_expiry)(struct lcp_store *s, uint64_t *life_ms);
-    /* Queued messages whose expires_life_ms is at or before life_ms (and not 0):
-     * by number. */
+    /* Queued and held messages whose expires_life_ms is at or before life_ms (and not
+     * 0): by number. */
     enum lcp_err (*each_expired)(struct lcp_store *s, uint64_t life_ms, uint32_t limit,
                                  lcp_row_fn *fn, void *ctx);
     /* Deletes the bodies of archived and consumed and of sent messages that are no
@@ -163,6 +226,20 @@ struct lcp_store_ops {
                             const struct lcp_key *key, const char *how,
                             int64_t wall_ms);
     enum lcp_err (*pin_del)(struct lcp_store *s, const char *peer);
+    /* What is remembered of a peer. get: zeroed without a row, LCP_OK. del: LCP_OK also
+     * when there is none. */
+    enum lcp_err (*peer_get)(struct lcp_store *s, const char *peer,
+                             struct lcp_store_peer *out);
+    enum lcp_err (*peer_put)(struct lcp_store *s, const char *peer,
+                             const struct lcp_store_peer *row);
+    enum lcp_err (*peer_del)(struct lcp_store *s, const char *peer);
+    /* Each peer that is paused ("" for the node). */
+    enum lcp_err (*each_paused)(struct lcp_store *s,
+                                bool (*fn)(void *ctx, const char *peer), void *ctx);
+    /* The audit record: nothing is ever deleted from it. each: the newest first. */
+    enum lcp_err (*audit_add)(struct lcp_store *s, const struct lcp_audit *audit);
+    enum lcp_err (*each_audit)(struct lcp_store *s, uint32_t limit, lcp_audit_fn *fn,
+                               void *ctx);
     /* Small named numbers: life clock, mirror watermark. LCP_ENOTFOUND. */
     enum lcp_err (*meta_get)(struct lcp_store *s, const char *name, int64_t *value);
     enum lcp_err (*meta_put)(struct lcp_store *s, const char *name, int64_t value);
@@ -171,6 +248,16 @@ struct lcp_store_ops {
 struct lcp_store {
     const struct lcp_store_ops *ops;
 };
+
+/* A change with a reason and no more. */
+static inline enum lcp_err
+lcp_store_set_state(struct lcp_store *s, enum lcp_direction dir, uint64_t number,
+                    int state, const char *reason, int64_t wall_ms, bool *moved)
+{
+    struct lcp_change change = {.state = state, .reason = reason, .wall_ms = wall_ms};
+
+    return s->ops->change(s, dir, number, &change, moved);
+}
 
 /* store/sqlite.c. Opens or makes HOME/data/lcp.db. Writable: one handle a database,
  * migrates an older schema (LCP_EVERSION for a newer one). Read-only: beside a
