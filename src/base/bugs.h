@@ -20,6 +20,19 @@ enum lcp_bug {
     LCP_BUG_ADMISSION_NOT_MERGED, /* a retransmission starts a second admission */
     LCP_BUG_REFILL_SKIPS,         /* a queued row is passed over */
     LCP_BUG_FORGOTTEN_AFTER_FIVE, /* like the Python node */
+    /* LCP/1.2 */
+    LCP_BUG_RECEIPT_BEFORE_COMMIT,
+    LCP_BUG_CONFLICT_UNVERIFIED, /* a signed word for junk under a known id */
+    LCP_BUG_DIGEST_IGNORED,      /* a receipt for other content changes a state */
+    LCP_BUG_ECHO_IGNORED,        /* any verified HELLO makes its peer online */
+    LCP_BUG_STICKY_IGNORED,      /* a bare ACK settles the message of a 1.2 peer */
+    LCP_BUG_TTL_RESTARTED,       /* a start gives a message its whole life again */
+    LCP_BUG_QUOTA_FINAL,         /* over quota is refused instead of later */
+    LCP_BUG_READ_BEFORE_PRINT,   /* read is told before the client was there for it */
+    LCP_BUG_DONE_AND_REFUSED,    /* the second of the two wins as well */
+    LCP_BUG_PAUSE_FORGOTTEN,     /* a restart hands out what is paused */
+    LCP_BUG_BUCKET_CHARGES_SUCCESS,
+    LCP_BUG_FAIRNESS_LOST, /* one peer may take all admissions and all turns */
     LCP_BUG_COUNT
 };
 
