@@ -21,6 +21,7 @@ enum {
     SUGGESTION_MAX = 220,
     KEYS_SEEN_MAX = 64, /* bits of a set; more than the table has rows */
     PEERS_MAX_DEFAULT = 64,
+    LOOP_LIMIT_DEFAULT = 30,
 };
 
 struct reading {
@@ -384,7 +385,8 @@ set_defaults(struct lcp_conf *conf, const char *home, bool is_default)
                               .ack_timeout_ms = 3000,
                               .heartbeat_ms = 30000,
                               .peer_timeout_ms = 120000,
-                              .ttl_s = 86400};
+                              .ttl_s = 86400,
+                              .loop_limit = LOOP_LIMIT_DEFAULT};
     snprintf(conf->home, sizeof(conf->home), "%s", home);
     if (is_default)
         snprintf(conf->legacy_socket, sizeof(conf->legacy_socket), "/tmp/lcp.sock");

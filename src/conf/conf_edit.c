@@ -434,7 +434,7 @@ lcp_conf_peer_set(const char *home, const char *name, const char *key_name,
     enum lcp_err err = LCP_OK;
 
     if (key == NULL) {
-        char shown[SHOWN_MAX], suggestion[SHOWN_MAX];
+        char shown[SHOWN_MAX], suggestion[2 * SHOWN_MAX];
 
         lcp_text_escape(lcp_span_str(key_name), false, shown, sizeof(shown));
         lcp_conf_key_suggest(LCP_CONF_PEER, lcp_span_str(key_name), suggestion,

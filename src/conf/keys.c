@@ -17,7 +17,12 @@ enum {
     HOUR_S = 3600,
     DAY_S = 24 * HOUR_S,
     DURATION_MAX_S = 20000 * DAY_S,
+    POLICY_MAX = 1000000,
+    QUOTA_MESSAGES_MAX = 1000000000,
 };
+
+_Static_assert((int)LCP_NAME_MAX == (int)LCP_TYPE_MAX,
+               "a type in Allow is checked as a name");
 
 static bool
 set_name(struct lcp_conf_draft *draft, const struct lcp_conf_key *key,
@@ -88,30 +93,62 @@ trim(struct lcp_span text)
     return text;
 }
 
+/* The next of several words with commas between them; nothing behind the last comma is
+ * no word. */
+static bool
+next_word(struct lcp_span list, size_t *at, struct lcp_span *word)
+{
+    size_t start = *at;
+
+    while (*at < list.len && list.data[*at] != ',')
+        ++*at;
+    *word = trim(lcp_span(list.data + start, *at - start));
+    ++*at;
+    return start < list.len && (word->len > 0 || *at < list.len);
+}
+
 static bool
 set_aliases(struct lcp_conf_draft *draft, const struct lcp_conf_key *key,
             struct lcp_span value)
 {
     struct lcp_conf *conf = draft->conf;
+    struct lcp_span name;
     size_t at = 0;
 
     (void)key;
-    while (at < value.len) {
-        size_t start = at;
-        struct lcp_span name;
-
-        while (at < value.len && value.data[at] != ',')
-            at++;
-        name = trim(lcp_span(value.data + start, at - start));
-        at++;
-        if (name.len == 0 && at >= value.len)
-            break;
+    while (next_word(value, &at, &name)) {
         if (!lcp_name_is_valid(name) || conf->alias_count == LCP_ALIASES_MAX)
             return false;
         memcpy(conf->aliases[conf->alias_count], name.data, name.len);
         conf->aliases[conf->alias_count++][name.len] = '\0';
     }
     return true;
+}
+
+/* A type that can stand in the file: a word that begins no comment. */
+static bool
+is_plain_type(struct lcp_span type)
+{
+    return lcp_name_is_valid(type) && type.data[0] != '#' && type.data[0] != ';';
+}
+
+/* An empty list is no list: it could mean all or nothing. */
+static bool
+set_allow(struct lcp_conf_draft *draft, const struct lcp_conf_key *key,
+          struct lcp_span value)
+{
+    struct lcp_policy *policy = &draft->peer->policy;
+    struct lcp_span type;
+    size_t at = 0;
+
+    (void)key;
+    while (next_word(value, &at, &type)) {
+        if (!is_plain_type(type) || policy->allow_count == LCP_ALLOW_MAX)
+            return false;
+        memcpy(policy->allow[policy->allow_count], type.data, type.len);
+        policy->allow[policy->allow_count++][type.len] = '\0';
+    }
+    return policy->allow_count > 0;
 }
 
 static bool
@@ -129,6 +166,16 @@ set_legacy_socket(struct lcp_conf_draft *draft, const struct lcp_conf_key *key,
     return true;
 }
 
+/* Where the value of a key with a `field` goes. */
+static void *
+field_of(const struct lcp_conf_draft *draft, const struct lcp_conf_key *key)
+{
+    char *base = key->section == LCP_CONF_PEER ? (char *)draft->peer
+                                               : (char *)draft->conf;
+
+    return base + key->field;
+}
+
 static bool
 set_uint32(struct lcp_conf_draft *draft, const struct lcp_conf_key *key,
            struct lcp_span value)
@@ -137,8 +184,62 @@ set_uint32(struct lcp_conf_draft *draft, const struct lcp_conf_key *key,
 
     if (lcp_uint_parse(value, key->min, key->max, &number) != LCP_OK)
         return false;
-    *(uint32_t *)(void *)((char *)draft->conf + key->field) = (uint32_t)number;
+    *(uint32_t *)field_of(draft, key) = (uint32_t)number;
     return true;
+}
+
+/* A count, or one of 1,024 or 1,048,576 ("64K", "16M"). */
+static bool
+set_uint64(struct lcp_conf_draft *draft, const struct lcp_conf_key *key,
+           struct lcp_span value)
+{
+    uint64_t number, unit = 1;
+    uint8_t last = value.len > 0 ? value.data[value.len - 1] : 0;
+
+    if (last == 'K' || last == 'k')
+        unit = 1024;
+    else if (last == 'M' || last == 'm')
+        unit = 1024 * 1024;
+    if (unit > 1)
+        value.len--;
+    if (lcp_uint_parse(value, key->min, key->max / unit, &number) != LCP_OK)
+        return false;
+    *(uint64_t *)field_of(draft, key) = number * unit;
+    return true;
+}
+
+/* One of two words; the second one is true. */
+static bool
+set_choice(struct lcp_conf_draft *draft, const struct lcp_conf_key *key,
+           struct lcp_span value, const char *no, const char *yes)
+{
+    bool is_yes = lcp_span_eq(value, lcp_span_str(yes));
+
+    if (!is_yes && !lcp_span_eq(value, lcp_span_str(no)))
+        return false;
+    *(bool *)field_of(draft, key) = is_yes;
+    return true;
+}
+
+static bool
+set_yes_no(struct lcp_conf_draft *draft, const struct lcp_conf_key *key,
+           struct lcp_span value)
+{
+    return set_choice(draft, key, value, "no", "yes");
+}
+
+static bool
+set_min_version(struct lcp_conf_draft *draft, const struct lcp_conf_key *key,
+                struct lcp_span value)
+{
+    return set_choice(draft, key, value, "1.1", "1.2");
+}
+
+static bool
+set_timing(struct lcp_conf_draft *draft, const struct lcp_conf_key *key,
+           struct lcp_span value)
+{
+    return set_choice(draft, key, value, "normal", "fixed");
 }
 
 /* Seconds with an optional fraction ("3", "3.0", "0.25") as milliseconds. */
@@ -164,7 +265,7 @@ set_seconds(struct lcp_conf_draft *draft, const struct lcp_conf_key *key,
     ms += whole * 1000;
     if (ms < key->min || ms > key->max * 1000)
         return false;
-    *(uint32_t *)(void *)((char *)draft->conf + key->field) = (uint32_t)ms;
+    *(uint32_t *)field_of(draft, key) = (uint32_t)ms;
     return true;
 }
 
@@ -177,11 +278,12 @@ set_duration(struct lcp_conf_draft *draft, const struct lcp_conf_key *key,
     if (lcp_duration_parse(value, &seconds) != LCP_OK || seconds < key->min ||
         seconds > key->max)
         return false;
-    *(uint64_t *)(void *)((char *)draft->conf + key->field) = seconds;
+    *(uint64_t *)field_of(draft, key) = seconds;
     return true;
 }
 
 #define FIELD(f) offsetof(struct lcp_conf, f)
+#define PEER_FIELD(f) offsetof(struct lcp_conf_peer, policy.f)
 
 /* A minimum of set_seconds is in milliseconds. */
 static const struct lcp_conf_key keys[] = {
@@ -216,6 +318,13 @@ static const struct lcp_conf_key keys[] = {
      0, DURATION_MAX_S},
     {LCP_CONF_NODE, "MaxPeers", NULL, "LCP_MAX_PEERS", false, "a number, 1 to 10000",
      set_uint32, FIELD(peers_max), 1, LCP_CONF_PEERS_MAX},
+    {LCP_CONF_NODE, "RequireKey", NULL, "LCP_REQUIRE_KEY", false, "yes or no",
+     set_yes_no, FIELD(require_key), 0, 0},
+    {LCP_CONF_NODE, "LoopLimit", NULL, "LCP_LOOP_LIMIT", false,
+     "a number of messages, 1 to 1000000, or 0 for no limit", set_uint32,
+     FIELD(loop_limit), 0, POLICY_MAX},
+    {LCP_CONF_NODE, "Timing", NULL, "LCP_TIMING", false, "normal or fixed", set_timing,
+     FIELD(is_timing_fixed), 0, 0},
     {LCP_CONF_PEER, "Name", NULL, NULL, false,
      "a name: 1 to 64 bytes without blanks, controls or '/'", set_name, 0, 0, 0},
     {LCP_CONF_PEER, "Address", NULL, NULL, false,
@@ -224,6 +333,22 @@ static const struct lcp_conf_key keys[] = {
     {LCP_CONF_PEER, "PublicKey", NULL, NULL, false,
      "44 characters of base64, the last word of the peer's `lcp id`", set_public_key, 0,
      0, 0},
+    {LCP_CONF_PEER, "Allow", NULL, NULL, false,
+     "1 to 16 types of messages, separated by commas: chat, task, result", set_allow, 0,
+     0, 0},
+    {LCP_CONF_PEER, "RatePerHour", NULL, NULL, false,
+     "a number of messages, 1 to 1000000, or 0 for no limit", set_uint32,
+     PEER_FIELD(rate_per_hour), 0, POLICY_MAX},
+    {LCP_CONF_PEER, "QuotaMessages", NULL, NULL, false,
+     "a number of messages, 1 to 1000000000, or 0 for no limit", set_uint64,
+     PEER_FIELD(quota_messages), 0, QUOTA_MESSAGES_MAX},
+    {LCP_CONF_PEER, "QuotaBytes", NULL, NULL, false,
+     "bytes, such as 500000, 64K or 16M, or 0 for no limit", set_uint64,
+     PEER_FIELD(quota_bytes), 0, (uint64_t)1 << 50},
+    {LCP_CONF_PEER, "Hold", NULL, NULL, false, "yes or no", set_yes_no,
+     PEER_FIELD(hold), 0, 0},
+    {LCP_CONF_PEER, "MinVersion", NULL, NULL, false, "1.1 or 1.2", set_min_version,
+     PEER_FIELD(min_version_1_2), 0, 0},
 };
 
 const struct lcp_conf_key *

@@ -84,6 +84,42 @@ defaults_are_those_of_the_protocol(void)
 }
 
 static void
+policy_is_the_peers_own(void)
+{
+    const struct lcp_policy *bob, *eve;
+
+    CHECK(load("[Node]\nName = me\nRequireKey = yes\nLoopLimit = 0\nTiming = fixed\n"
+               "[Peer]\nName = bob\nAddress = 127.0.0.2\nAllow = chat, task ,x-y\n"
+               "RatePerHour = 60\nQuotaMessages = 100\nQuotaBytes = 64K\nHold = yes\n"
+               "MinVersion = 1.2\n"
+               "[Peer]\nName = eve\nAddress = 127.0.0.3\nQuotaBytes = 3M\nHold = no\n"
+               "MinVersion = 1.1\n") == LCP_OK);
+    CHECK(conf.require_key && conf.loop_limit == 0 && conf.is_timing_fixed);
+    REQUIRE(conf.peer_count == 2);
+    bob = &conf.peers[0].policy;
+    eve = &conf.peers[1].policy;
+    REQUIRE(bob->allow_count == 3);
+    CHECK_STR(bob->allow[0], "chat");
+    CHECK_STR(bob->allow[1], "task");
+    CHECK_STR(bob->allow[2], "x-y");
+    CHECK(bob->rate_per_hour == 60 && bob->quota_messages == 100);
+    CHECK(bob->quota_bytes == 65536 && bob->hold && bob->min_version_1_2);
+    CHECK(eve->allow_count == 0 && eve->rate_per_hour == 0 && eve->quota_messages == 0);
+    CHECK(eve->quota_bytes == 3 * 1024 * 1024 && !eve->hold && !eve->min_version_1_2);
+    lcp_conf_free(&conf);
+
+    CHECK(load("[Node]\nName = me\n") == LCP_OK);
+    CHECK(!conf.require_key && conf.loop_limit == 30 && !conf.is_timing_fixed);
+    lcp_conf_free(&conf);
+
+    env_names[0] = "LCP_LOOP_LIMIT";
+    env_values[0] = "7";
+    CHECK(load("[Node]\nName = me\nLoopLimit = 9\n") == LCP_OK && conf.loop_limit == 7);
+    env_names[0] = NULL;
+    lcp_conf_free(&conf);
+}
+
+static void
 names_of_the_seed_work_in_the_file(void)
 {
     CHECK(load("[Node]\nName = me\nAddress = 127.0.0.1\nLCP_PORT = 9700\nIPC_SOCKET = "
@@ -205,6 +241,32 @@ faults_name_file_and_line(void)
          ":6: ", "peer's IP address"},
         {"bad key", NODE "[Peer]\nName=b\nAddress=127.0.0.2\nPublicKey = abc\n",
          ":7: ", "base64"},
+        {"allow nothing", NODE "[Peer]\nName=b\nAddress=127.0.0.2\nAllow =\n",
+         ":7: ", "types of messages"},
+        {"allow a hole", NODE "[Peer]\nName=b\nAddress=127.0.0.2\nAllow = a,,b\n",
+         ":7: ", "types of messages"},
+        {"allow blanks", NODE "[Peer]\nName=b\nAddress=127.0.0.2\nAllow = a b\n",
+         ":7: ", "types of messages"},
+        {"allow twice",
+         NODE "[Peer]\nName=b\nAddress=127.0.0.2\nAllow = a\nAllow = b\n",
+         ":8: ", "twice"},
+        {"rate", NODE "[Peer]\nName=b\nAddress=127.0.0.2\nRatePerHour = -1\n",
+         ":7: ", "0 for no limit"},
+        {"quota unit", NODE "[Peer]\nName=b\nAddress=127.0.0.2\nQuotaBytes = 1G\n",
+         ":7: ", "64K or 16M"},
+        {"quota without digits",
+         NODE "[Peer]\nName=b\nAddress=127.0.0.2\nQuotaBytes = K\n",
+         ":7: ", "64K or 16M"},
+        {"quota beyond 64 bits",
+         NODE "[Peer]\nName=b\nAddress=127.0.0.2\nQuotaBytes = 18014398509481984K\n",
+         ":7: ", "64K or 16M"},
+        {"hold", NODE "[Peer]\nName=b\nAddress=127.0.0.2\nHold = maybe\n",
+         ":7: ", "yes or no"},
+        {"version", NODE "[Peer]\nName=b\nAddress=127.0.0.2\nMinVersion = 1.3\n",
+         ":7: ", "1.1 or 1.2"},
+        {"hold of the node", NODE "Hold = yes\n", ":4: ", "unknown key Hold"},
+        {"require", NODE "RequireKey = 1\n", ":4: ", "yes or no"},
+        {"timing", NODE "Timing = slow\n", ":4: ", "normal or fixed"},
         {"name twice",
          NODE "[Peer]\nName=b\nAddress=127.0.0.2\n[Peer]\nName=b\nAddress=127.0.0.3\n",
          ":7: ", "the Name of the peer in line 4"},
@@ -292,6 +354,7 @@ main(void)
 {
     every_key_is_read();
     defaults_are_those_of_the_protocol();
+    policy_is_the_peers_own();
     names_of_the_seed_work_in_the_file();
     environment_beats_file();
     faults_name_file_and_line();

@@ -204,6 +204,33 @@ set_changes_only_the_value(void)
     CHECK_STR(read_conf(), NODE "[Peer]\nName = bob\nAddress = 127.0.0.2\n");
 }
 
+static void
+policy_is_set_and_taken_back(void)
+{
+    static const char bob[] = NODE "[Peer]\nName = bob\nAddress = 127.0.0.2\n";
+    struct lcp_conf conf;
+
+    write_conf(bob);
+    CHECK(lcp_conf_peer_set(home, "bob", "allow", "chat, task", fault) == LCP_OK);
+    CHECK(lcp_conf_peer_set(home, "bob", "QuotaBytes", "2M", fault) == LCP_OK);
+    CHECK(lcp_conf_peer_set(home, "bob", "Hold", "yes", fault) == LCP_OK);
+    CHECK_STR(read_conf(), NODE "[Peer]\nName = bob\nAddress = 127.0.0.2\n"
+                                "Allow = chat, task\nQuotaBytes = 2M\nHold = yes\n");
+    CHECK(lcp_conf_load(home, no_env, &conf, fault) == LCP_OK);
+    CHECK(conf.peers[0].policy.allow_count == 2 && conf.peers[0].policy.hold);
+    CHECK(conf.peers[0].policy.quota_bytes == 2 * 1024 * 1024);
+    lcp_conf_free(&conf);
+    /* What would end up as another line, or as a comment, is no value. */
+    CHECK(lcp_conf_peer_set(home, "bob", "Allow", "chat\nHold = no", fault) ==
+          LCP_EINVAL);
+    CHECK(lcp_conf_peer_set(home, "bob", "Allow", "chat, #task", fault) == LCP_EINVAL);
+    CHECK(lcp_conf_peer_set(home, "bob", "Hold", "perhaps", fault) == LCP_EINVAL);
+    CHECK(lcp_conf_peer_set(home, "bob", "Allow", NULL, fault) == LCP_OK);
+    CHECK(lcp_conf_peer_set(home, "bob", "QuotaBytes", NULL, fault) == LCP_OK);
+    CHECK(lcp_conf_peer_set(home, "bob", "Hold", NULL, fault) == LCP_OK);
+    CHECK_STR(read_conf(), bob);
+}
+
 int
 main(void)
 {
@@ -219,6 +246,7 @@ main(void)
     what_does_not_fit_changes_nothing();
     remove_takes_only_its_lines();
     set_changes_only_the_value();
+    policy_is_set_and_taken_back();
     CHECK(lcp_os_remove(path) == LCP_OK);
     CHECK(lcp_os_remove(lock) == LCP_OK);
     (void)remove(home);
