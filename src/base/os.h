@@ -74,6 +74,12 @@ const char *lcp_os_last_error(void);
  * socket. LCP_OK only if it is the same user (or root asks). */
 LCP_MUST_USE enum lcp_err lcp_os_check_peer(int fd);
 
+/* Who this process is, and who connected a Unix socket, for the audit record: "uid
+ * 1000, pid 4711 (lcp)", less where the system does not say; "" when it says nothing.
+ */
+void lcp_os_who_self(char *out, size_t cap);
+void lcp_os_who_peer(int fd, char *out, size_t cap);
+
 /* Opens the standard streams that the starter closed, so that no file or socket of ours
  * gets their numbers and with them what is printed. Writing to such a one fails. */
 void lcp_os_guard_stdio(void);

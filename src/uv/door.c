@@ -259,6 +259,17 @@ lcp_door_reply(struct lcp_door *door, uint64_t client, struct lcp_span bytes, bo
     }
 }
 
+void
+lcp_door_who(struct lcp_door *door, uint64_t client, char *out, size_t cap)
+{
+    const struct lcp_connection *c = find_connection(door, client);
+    uv_os_fd_t fd;
+
+    out[0] = '\0';
+    if (c != NULL && uv_fileno((const uv_handle_t *)&c->pipe, &fd) == 0)
+        lcp_os_who_peer(fd, out, cap);
+}
+
 /* The connection that waits longest without a request open makes room for a new one. */
 static bool
 make_room(struct lcp_door *door)

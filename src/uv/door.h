@@ -57,6 +57,9 @@ LCP_MUST_USE enum lcp_err lcp_door_listen(struct lcp_door *door, const char *pat
 /* Copies the bytes. To a client that is gone: nothing happens. */
 void lcp_door_reply(struct lcp_door *door, uint64_t client, struct lcp_span bytes,
                     bool end, uint64_t tag);
+/* Who is at the other end, as the system knew it when the connection was made; "" for a
+ * client that is gone. */
+void lcp_door_who(struct lcp_door *door, uint64_t client, char *out, size_t cap);
 /* Lets nobody in any more; those inside stay. */
 void lcp_door_shut(struct lcp_door *door);
 /* True while bytes of a reply are on their way. */

@@ -88,6 +88,12 @@ world_reply(struct lcp_world *world, uint64_t client, struct lcp_span bytes, boo
 }
 
 static void
+world_who(struct lcp_world *world, uint64_t client, char out[static LCP_WHO_MAX])
+{
+    lcp_door_who(&self(world)->door, client, out, LCP_WHO_MAX);
+}
+
+static void
 world_log(struct lcp_world *world, enum lcp_level level, const char *line)
 {
     lcp_log_line(self(world)->log, level, line);
@@ -109,6 +115,7 @@ static const struct lcp_world_ops world_ops = {
     .send = world_send,
     .work = world_work,
     .reply = world_reply,
+    .who = world_who,
     .log = world_log,
     .lost = world_lost,
 };

@@ -9,6 +9,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#if defined(__linux__)
+#include <sys/prctl.h>
+#endif
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -311,6 +314,34 @@ who_leaves_is_reported(void)
     bench_free(b);
 }
 
+/* What a process calls itself is foreign text. */
+static void
+the_record_can_name_who_asked(void)
+{
+    struct bench *b = bench_new();
+    char who[96], want[96];
+    int fd;
+
+    REQUIRE(lcp_door_listen(&b->door, b->path, LCP_LISTEN_HOME, b->fault) == LCP_OK);
+    fd = enter(b->path);
+    put(fd, "{}\n");
+    CHECK(turn_until(b, &b->seen.requests, 1));
+    snprintf(want, sizeof(want), "uid %lu", (unsigned long)getuid());
+#if defined(__linux__)
+    REQUIRE(prctl(PR_SET_NAME, "a\x1b[31mb") == 0);
+    snprintf(want, sizeof(want), "uid %lu, pid %ld (a\\x1b[31mb)",
+             (unsigned long)getuid(), (long)getpid());
+    lcp_os_who_self(who, sizeof(who));
+    CHECK_STR(who, want);
+#endif
+    lcp_door_who(&b->door, b->seen.client, who, sizeof(who));
+    CHECK_STR(who, want);
+    lcp_door_who(&b->door, b->seen.client + 1, who, sizeof(who));
+    CHECK_STR(who, "");
+    close(fd);
+    bench_free(b);
+}
+
 static void
 a_full_house_shows_the_idle_out(void)
 {
@@ -389,6 +420,7 @@ main(void)
     a_request_too_long_is_shown_out();
     a_half_closed_client_gets_its_reply();
     who_leaves_is_reported();
+    the_record_can_name_who_asked();
     a_full_house_shows_the_idle_out();
     nothing_foreign_is_removed();
     a_path_too_long_says_the_limit();
