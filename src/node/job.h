@@ -133,12 +133,25 @@ struct lcp_job {
     bool is_automatic;                /* SEND: by a handler, not typed or called */
     char who[LCP_WHO_MAX];            /* RELEASE, PAUSE, PIN, AUDIT: for the record */
     uint64_t next_expiry;             /* EXPIRE result */
-    char how[32];                     /* PIN */
-    uint64_t mirrored;                /* LIFE */
+    int wait_for;        /* SEND: answered when the message has this state, or a greater
+                            one that ends it; 0: any word of the receiver's */
+    uint64_t timeout_ms; /* SEND: how long to wait; 0: LCP_SEND_ANSWER_MS */
+    /* Result of any job: peers that are now owed a word; the pump tells the machine.
+     * malloc'ed, see lcp_job_owe. */
+    char (*creditors)[LCP_NAME_MAX + 1];
+    uint32_t creditor_count, creditor_cap;
+    bool is_first_contact; /* ADMIT, HELLO: its peer has no key, as far as the machine
+                              knows */
+    bool is_ready;         /* ran without the record; the transaction leaves it alone */
+    char how[32];          /* PIN */
+    uint64_t mirrored;     /* LIFE */
     bool is_clean_stop;
 };
 
 void lcp_job_free(struct lcp_job *job);
+/* The job gave a message of this peer's a state its sender does not know yet. Without
+ * memory for it the word goes out at the next occasion. */
+void lcp_job_owe(struct lcp_job *job, const char *peer);
 
 /* A signed receipt that a batch made for a peer. */
 struct lcp_answer {
@@ -159,11 +172,13 @@ struct lcp_batch {
     const char *boot;          /* of this process, for HELLO */
     int64_t last_read_wall_ms; /* for HELLO */
     bool require_key;          /* no key is pinned at first contact */
-    struct lcp_answer *answers; /* result: room for LCP_BATCH_JOBS_MAX */
+    struct lcp_answer *answers; /* result: room for LCP_BATCH_JOBS_MAX; sent when all
+                                   is committed */
     uint32_t answer_count;
     struct lcp_job *jobs[LCP_BATCH_JOBS_MAX];
     uint32_t count;
-    enum lcp_err err; /* of the transaction as a whole */
+    enum lcp_err err;  /* of the transaction as a whole */
+    bool is_committed; /* there was a transaction, and it is durable */
     enum lcp_err checkpoint_err;
     char fault[LCP_BATCH_FAULT_MAX]; /* what the store says of err, for the log */
     uint64_t changed;                /* greatest change committed */
@@ -172,11 +187,17 @@ struct lcp_batch {
 /* begin, every job, commit, checkpoint. Always leaves each job->err set. */
 void lcp_batch_run(struct lcp_task *task);
 
+/* A line of the audit record in this transaction: job->who did `what`. LCP_OK without a
+ * line when nobody is named. */
+LCP_MUST_USE enum lcp_err lcp_batch_audit(struct lcp_batch *batch,
+                                          const struct lcp_job *job, const char *what,
+                                          const char *detail);
+
 /* Draft digest: what makes two SENDs with one id the same. */
 void lcp_draft_digest(const char *to, const char *type, struct lcp_span message,
                       const char *reply_to, uint8_t out[static LCP_DIGEST_BYTES]);
 
-/* Jobs of job_send.c and job_local.c. Each returns a storage error, which ends the
+/* Jobs, in the job_*.c. Each returns a storage error, which ends the
  * batch, or LCP_OK with job->err telling how the job itself ended. */
 typedef enum lcp_err lcp_job_fn(struct lcp_batch *batch, struct lcp_job *job);
 lcp_job_fn lcp_job_admit, lcp_job_verify, lcp_job_send, lcp_job_sign, lcp_job_settle,

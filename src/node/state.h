@@ -6,6 +6,7 @@
 #ifndef LCP_NODE_STATE_H
 #define LCP_NODE_STATE_H
 
+#include "core/hello.h"
 #include "lcp/core.h"
 #include "node/flights.h"
 #include "node/job.h"
@@ -29,6 +30,7 @@ enum {
     LCP_OTHER_KEY_MS = 60000, /* one word about another key a minute and peer */
     LCP_LIFE_GAP_MAX_MS = 7 * 24 * 3600 * 1000,
     LCP_LOG_LINE = 512,
+    LCP_LOOP_WINDOW_MS = 10 * 60 * 1000, /* LoopLimit is for so long */
 };
 
 /* A client that waits for what becomes of a message. */
@@ -47,11 +49,23 @@ struct lcp_ping {
     char id[LCP_ID_MAX + 1];
 };
 
+/* The loop guard's memory of a peer: when the last messages came from it or went to it
+ * by a handler. A ring, made when it is first needed. */
+struct lcp_loop {
+    struct lcp_loop_mark *marks;
+    uint32_t next, count;
+};
+
 /* What the pump remembers of a peer beside the machine. */
 struct lcp_pump_peer {
     struct lcp_key offered; /* a key that signed validly but is not the pinned one */
     uint64_t look_after_ms; /* no further look at other keys before that */
     bool is_looking;
+    bool is_paused; /* as the record says; the node as a whole: p->is_paused */
+    struct lcp_policy *policy; /* malloc'ed; NULL: no limits */
+    struct lcp_job *news;      /* the receipt on its way to it; becomes TOLD */
+    uint64_t news_number;      /* the machine's name of it */
+    struct lcp_loop loop;
 };
 
 struct lcp_mirror_task {
@@ -74,6 +88,11 @@ struct lcp_pump {
     struct lcp_endpoint address;
     struct lcp_identity identity;
     uint64_t ttl_s, retention_s;
+    char boot[LCP_BOOT_CHARS + 1]; /* random, of this process */
+    int64_t last_read_wall_ms;     /* 0: nothing was handed out since the start */
+    bool is_paused;                /* nothing at all is handed out */
+    bool require_key;
+    uint32_t loop_limit; /* 0: off */
 
     void *core_memory;
     struct lcp_core *core;
@@ -84,7 +103,8 @@ struct lcp_pump {
     struct lcp_lane *lane_memory;
     struct lcp_batch batch;
     bool is_writing;
-    struct lcp_job *retry; /* SETTLEs that met a full disk */
+    struct lcp_job *retry,
+        *retry_last; /* lasting jobs that met a full disk, in order */
     uint64_t retry_at_ms;
     const char *degraded; /* why; NULL when all is well */
     uint64_t failed_ms;   /* the last failure since then */
@@ -164,16 +184,47 @@ LCP_MUST_USE enum lcp_err lcp_pump_apply_peers(struct lcp_pump *p,
 /* A read with the peers of a configuration by name. NULL without memory. */
 struct lcp_read *lcp_pump_overview_of(struct lcp_pump *p, const struct lcp_conf *conf);
 
+/* output.c: carries out one thing the machine wants. */
+void lcp_pump_carry_out(struct lcp_pump *p, const struct lcp_output *out);
+
+/* loop.c: the loop guard. docs/protocol.md "Policy". */
+/* A message came from this peer, or went to it. */
+void lcp_loop_note(struct lcp_pump *p, uint32_t peer, bool is_automatic);
+/* A person, or a program outside of a handler, wrote: no loop. */
+void lcp_loop_clear(struct lcp_pump *p, uint32_t peer);
+/* Would a message that comes now be held? pending: how many are on their way into the
+ * record. */
+bool lcp_loop_is_closed(struct lcp_pump *p, uint32_t peer, uint32_t pending);
+void lcp_loop_free(struct lcp_loop *loop);
+
 /* finish.c: what a job's end means. Frees the job. */
 void lcp_pump_finish(struct lcp_pump *p, struct lcp_job *job);
+/* A table row for each kind, in finish.c, finish_peer.c, finish_send.c and
+ * finish_mail.c. The job is freed afterwards; what it owns may be taken out of it. */
+typedef void lcp_finish_fn(struct lcp_pump *p, struct lcp_job *job);
+lcp_finish_fn lcp_finish_admit, lcp_finish_verify, lcp_finish_hello,
+    lcp_finish_hello_sign, lcp_finish_receipt, lcp_finish_news, lcp_finish_told,
+    lcp_finish_version;
+lcp_finish_fn lcp_finish_send, lcp_finish_sign, lcp_finish_settle, lcp_finish_refill,
+    lcp_finish_cancel, lcp_finish_expire;
+lcp_finish_fn lcp_finish_release, lcp_finish_refuse, lcp_finish_resend,
+    lcp_finish_pause, lcp_finish_audit;
+/* The error reply for a job that names a message; direction is "sent" or "received". */
+void lcp_pump_reply_unless_found(struct lcp_pump *p, const struct lcp_job *job,
+                                 const char *direction, const char *what);
+/* A message was stored to expire at this time of the life clock (0: never). */
+void lcp_pump_note_expiry(struct lcp_pump *p, uint64_t expires_life_ms);
+bool lcp_pump_is_away(struct lcp_pump *p, uint32_t peer);
 /* What the batch that just ended says of the storage. */
 void lcp_pump_degrade(struct lcp_pump *p);
 
 /* waiters.c */
 /* Who asked for this job, without a deadline. */
 struct lcp_waiter lcp_waiter_of(const struct lcp_job *job);
-void lcp_waiters_add(struct lcp_pump *p, const struct lcp_job *job);
-/* Tells everyone who waits for this message. */
+/* The message of a SEND is durable, or was before: answer at once or wait. */
+void lcp_waiters_answer(struct lcp_pump *p, const struct lcp_job *job);
+/* Tells everyone who waits for this message. QUEUED: its tries are over for now, or its
+ * receiver said later. */
 void lcp_waiters_tell(struct lcp_pump *p, uint64_t number, int state);
 void lcp_waiters_tick(struct lcp_pump *p, uint64_t now_ms);
 void lcp_waiters_drop(struct lcp_pump *p, uint64_t client);
