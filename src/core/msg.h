@@ -43,7 +43,8 @@ struct lcp_msg {
                      */
 };
 
-/* Parses and checks form, not signature. */
+/* Parses and checks form, not signature. A hello or a receipt is no message:
+ * BAD_MEMBER. */
 LCP_MUST_USE enum lcp_msg_fault lcp_msg_parse(struct lcp_span raw,
                                               struct lcp_msg_scratch *scratch,
                                               struct lcp_msg *msg);
@@ -62,7 +63,14 @@ LCP_MUST_USE bool lcp_msg_verify(const struct lcp_msg *msg,
 /* True for a string member that decodes to text; at 0 is false. */
 bool lcp_msg_is(const struct lcp_msg *msg, uint32_t at, const char *text);
 
-/* What lcp_msg_build needs. Strings are UTF-8; reply_to NULL when absent. */
+/* True if `to` is this name, or a mailbox at it: "name/mailbox". */
+bool lcp_msg_to_is(const struct lcp_msg *msg, const char *name);
+
+/* The member `hops`; 0 when it is absent or no count. */
+uint32_t lcp_msg_hops(const struct lcp_msg *msg);
+
+/* What lcp_msg_build needs. Strings are UTF-8; reply_to NULL when absent; from and to
+ * are "name" or "name/mailbox". */
 struct lcp_draft {
     const char *id, *from, *to, *type, *timestamp, *reply_to;
     struct lcp_span message;
@@ -70,9 +78,9 @@ struct lcp_draft {
 };
 
 /* Builds and signs a DATA payload (unescaped UTF-8 JSON, members in the legacy order:
- * id, from, to, timestamp, type, message, replyTo?, security). LCP_EFULL when it
- * exceeds LCP_PAYLOAD_MAX, LCP_EFORMAT when a string is not UTF-8 or a member breaks
- * its form. out holds LCP_PAYLOAD_MAX bytes; digest as above. */
+ * id, from, to, timestamp, type, message, replyTo?; then hops?, lcp, security).
+ * LCP_EFULL when it exceeds LCP_PAYLOAD_MAX, LCP_EFORMAT when a string is not UTF-8 or
+ * a member breaks its form. out holds LCP_PAYLOAD_MAX bytes; digest as above. */
 LCP_MUST_USE enum lcp_err lcp_msg_build(const struct lcp_draft *draft,
                                         const struct lcp_identity *identity,
                                         struct lcp_msg_scratch *scratch, char *out,
