@@ -94,7 +94,9 @@ take_row(void *ctx, const struct lcp_row *row)
         .fingerprint = fingerprint,
         .version = "1.1",
         .received_wall_ms = row->wall_ms,
-        .sent_state = row->dir == LCP_OUT ? lcp_ipc_sent_state_name(row->state) : NULL};
+        .sent_state = row->dir == LCP_OUT
+                          ? lcp_ipc_sent_state_name(row->state, row->was_transmitted)
+                          : NULL};
     struct lcp_writer w;
 
     if (p->count == p->limit) {

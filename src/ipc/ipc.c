@@ -260,31 +260,62 @@ lcp_ipc_write_message(struct lcp_writer *w, const struct lcp_json *doc,
     lcp_write_object_end(w);
 }
 
-static const struct {
+struct state_name {
     int state;
     const char *name;
-} state_names[] = {
-    {LCP_SENT_QUEUED, "queued"},       {LCP_SENT_CANCEL_REQUESTED, "cancel-requested"},
-    {LCP_SENT_CANCELLED, "cancelled"}, {LCP_SENT_EXPIRED, "expired"},
-    {LCP_SENT_ACKED, "acked"},
 };
 
-const char *
-lcp_ipc_sent_state_name(int state)
+static const struct state_name sent_names[] = {
+    {LCP_SENT_QUEUED, "queued"},       {LCP_IPC_STATE_SENT, "sent"},
+    {LCP_SENT_CANCELLED, "cancelled"}, {LCP_SENT_CANCEL_REQUESTED, "cancel-requested"},
+    {LCP_SENT_EXPIRED, "expired"},     {LCP_SENT_ACKED, "acked"},
+    {LCP_SENT_HELD, "held"},           {LCP_SENT_STORED, "stored"},
+    {LCP_SENT_READ, "read"},           {LCP_SENT_DONE, "done"},
+    {LCP_SENT_REFUSED, "refused"},     {LCP_IPC_STATE_DEAD, "dead"},
+};
+
+static const struct state_name in_names[] = {
+    {LCP_IN_HELD, "held"},       {LCP_IN_STORED, "stored"},
+    {LCP_IN_HANDED, "read"},     {LCP_IN_ARCHIVED, "done"},
+    {LCP_IN_REFUSED, "refused"}, {LCP_IN_CONSUMED, "consumed"},
+    {LCP_IN_PURGED, "purged"},
+};
+
+enum {
+    SENT_NAMES = sizeof(sent_names) / sizeof(sent_names[0]),
+    IN_NAMES = sizeof(in_names) / sizeof(in_names[0]),
+};
+
+static const char *
+name_of(const struct state_name *names, size_t count, int state)
 {
-    for (size_t i = 0; i < sizeof(state_names) / sizeof(state_names[0]); i++) {
-        if (state_names[i].state == state)
-            return state_names[i].name;
+    for (size_t i = 0; i < count; i++) {
+        if (names[i].state == state)
+            return names[i].name;
     }
     return "unknown";
+}
+
+const char *
+lcp_ipc_sent_state_name(int state, bool was_transmitted)
+{
+    if (state == LCP_SENT_QUEUED && was_transmitted)
+        state = LCP_IPC_STATE_SENT;
+    return name_of(sent_names, SENT_NAMES, state);
+}
+
+const char *
+lcp_ipc_in_state_name(int state)
+{
+    return name_of(in_names, IN_NAMES, state);
 }
 
 enum lcp_err
 lcp_ipc_sent_state_parse(const char *name, int *state)
 {
-    for (size_t i = 0; i < sizeof(state_names) / sizeof(state_names[0]); i++) {
-        if (strcmp(state_names[i].name, name) == 0) {
-            *state = state_names[i].state;
+    for (size_t i = 0; i < SENT_NAMES; i++) {
+        if (strcmp(sent_names[i].name, name) == 0) {
+            *state = sent_names[i].state;
             return LCP_OK;
         }
     }

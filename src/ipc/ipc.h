@@ -63,8 +63,15 @@ struct lcp_shown {
 void lcp_ipc_write_message(struct lcp_writer *w, const struct lcp_json *doc,
                            const struct lcp_shown *shown);
 
-/* Names of states for SEND, SENT and --state. */
-const char *lcp_ipc_sent_state_name(int state);
+/* Names of states for SEND, SENT and --state. What was transmitted and is QUEUED still
+ * is `sent`. Two names mean no single stored state: parse gives these for them. */
+enum {
+    LCP_IPC_STATE_SENT = 1,    /* QUEUED and transmitted */
+    LCP_IPC_STATE_DEAD = 1000, /* EXPIRED or REFUSED */
+};
+const char *lcp_ipc_sent_state_name(int state, bool was_transmitted);
 LCP_MUST_USE enum lcp_err lcp_ipc_sent_state_parse(const char *name, int *state);
+/* Of a message received: "held", "stored", "read", "done", "refused". */
+const char *lcp_ipc_in_state_name(int state);
 
 #endif

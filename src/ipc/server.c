@@ -20,6 +20,7 @@ enum kind {
     KIND_UINT,
     KIND_SECONDS, /* the same, at most SECONDS_MAX */
     KIND_BOOL,
+    KIND_VERSION, /* "1.1" or "1.2" */
 };
 
 /* Its milliseconds, added to any time or taken from it, stay far from the ends of an
@@ -36,16 +37,24 @@ enum place {
 #define FIELD(f) offsetof(struct lcp_request, f)
 #define TEXT_FIELD(f) FIELD(f), sizeof(((struct lcp_request *)0)->f)
 
+/* They name one message, and must. */
+#define NAMES_ONE \
+    (VERB(READ) | VERB(CANCEL) | VERB(RELEASE) | VERB(REFUSE) | VERB(RESEND))
+
 enum { UNASKED = 0 }; /* no `has` member; offset 0 is the verb itself */
 
 static const char *const verb_names[LCP_VERB_MAX] = {
-    [LCP_VERB_SEND] = "SEND",     [LCP_VERB_CHECK] = "CHECK",
-    [LCP_VERB_SHOWN] = "SHOWN",   [LCP_VERB_READ] = "READ",
-    [LCP_VERB_ACK] = "ACK",       [LCP_VERB_SENT] = "SENT",
-    [LCP_VERB_CANCEL] = "CANCEL", [LCP_VERB_STATUS] = "STATUS",
-    [LCP_VERB_PING] = "PING",     [LCP_VERB_PURGE] = "PURGE",
-    [LCP_VERB_PEERS] = "PEERS",   [LCP_VERB_TRUST] = "TRUST",
-    [LCP_VERB_RELOAD] = "RELOAD",
+    [LCP_VERB_SEND] = "SEND",       [LCP_VERB_CHECK] = "CHECK",
+    [LCP_VERB_SHOWN] = "SHOWN",     [LCP_VERB_READ] = "READ",
+    [LCP_VERB_ACK] = "ACK",         [LCP_VERB_SENT] = "SENT",
+    [LCP_VERB_CANCEL] = "CANCEL",   [LCP_VERB_STATUS] = "STATUS",
+    [LCP_VERB_PING] = "PING",       [LCP_VERB_PURGE] = "PURGE",
+    [LCP_VERB_PEERS] = "PEERS",     [LCP_VERB_TRUST] = "TRUST",
+    [LCP_VERB_RELOAD] = "RELOAD",   [LCP_VERB_HELD] = "HELD",
+    [LCP_VERB_RELEASE] = "RELEASE", [LCP_VERB_REFUSE] = "REFUSE",
+    [LCP_VERB_RESEND] = "RESEND",   [LCP_VERB_PAUSE] = "PAUSE",
+    [LCP_VERB_RESUME] = "RESUME",   [LCP_VERB_VERSION] = "VERSION",
+    [LCP_VERB_AUDIT] = "AUDIT",
 };
 
 static const struct member {
@@ -65,6 +74,12 @@ static const struct member {
      "ttl must be a number of seconds, at most 20,000 days"},
     {"wait", VERB(SEND), 0, ANYWHERE, KIND_BOOL, FIELD(wait), 0, FIELD(has_wait), 0,
      "wait must be true or false"},
+    {"wait_for", VERB(SEND), 0, ANYWHERE, KIND_TEXT, TEXT_FIELD(wait_for), UNASKED, 0,
+     "wait_for must be stored, read or done"},
+    {"timeout", VERB(SEND), 0, ANYWHERE, KIND_SECONDS, FIELD(timeout_s), 0, UNASKED, 1,
+     "timeout must be a number of seconds, at most 20,000 days"},
+    {"automatic", VERB(SEND), 0, ANYWHERE, KIND_BOOL, FIELD(automatic), 0, UNASKED, 0,
+     "automatic must be true or false"},
     {"type", VERB(SEND), 0, INSIDE, KIND_TEXT, TEXT_FIELD(type), UNASKED, 0,
      "payload.type must be a string of at most 64 bytes"},
     {"message", VERB(SEND), VERB(SEND), INSIDE, KIND_MESSAGE, FIELD(message), 0,
@@ -77,16 +92,22 @@ static const struct member {
      "from must be a peer's name"},
     {"type", VERB(CHECK), 0, BESIDE, KIND_TEXT, TEXT_FIELD(type), UNASKED, 0,
      "type must be a string of at most 64 bytes"},
-    {"limit", VERB(CHECK) | VERB(SENT), 0, BESIDE, KIND_UINT, FIELD(limit), 0,
-     FIELD(has_limit), 1, "limit must be a number of at least 1"},
-    {"after", VERB(CHECK) | VERB(SENT), 0, BESIDE, KIND_UINT, FIELD(after), 0,
-     FIELD(has_after), 0, "after must be the number of a message"},
+    {"limit", VERB(CHECK) | VERB(SENT) | VERB(HELD) | VERB(AUDIT), 0, BESIDE, KIND_UINT,
+     FIELD(limit), 0, FIELD(has_limit), 1, "limit must be a number of at least 1"},
+    {"after", VERB(CHECK) | VERB(SENT) | VERB(HELD), 0, BESIDE, KIND_UINT, FIELD(after),
+     0, FIELD(has_after), 0, "after must be the number of a message"},
     {"numbers", VERB(SHOWN), VERB(SHOWN), BESIDE, KIND_IDS, 0, 0, UNASKED, 0,
      "numbers must be a list of at most 1,000 numbers"},
-    {"id", VERB(READ) | VERB(CANCEL), VERB(READ) | VERB(CANCEL), BESIDE, KIND_ID,
-     TEXT_FIELD(id), UNASKED, 0, "id must be the number or id of a message"},
+    {"id", NAMES_ONE, NAMES_ONE, BESIDE, KIND_ID, TEXT_FIELD(id), UNASKED, 0,
+     "id must be the number or id of a message"},
     {"id", VERB(SENT), 0, BESIDE, KIND_ID, TEXT_FIELD(id), UNASKED, 0,
      "id must be the number or id of a message"},
+    {"proof", VERB(SENT), 0, BESIDE, KIND_BOOL, FIELD(proof), 0, UNASKED, 0,
+     "proof must be true or false, and needs an id"},
+    {"peek", VERB(CHECK) | VERB(READ), 0, BESIDE, KIND_BOOL, FIELD(peek), 0, UNASKED, 0,
+     "peek must be true or false"},
+    {"reason", VERB(REFUSE), 0, BESIDE, KIND_TEXT, TEXT_FIELD(reason), UNASKED, 0,
+     "reason must be a string of at most 256 bytes"},
     {"thread", VERB(READ), 0, BESIDE, KIND_BOOL, FIELD(thread), 0, UNASKED, 0,
      "thread must be true or false"},
     {"ids", VERB(ACK), 0, BESIDE, KIND_IDS, 0, 0, FIELD(has_ids), 0,
@@ -101,10 +122,16 @@ static const struct member {
      0, UNASKED, 0, "older_than must be a number of seconds, at most 20,000 days"},
     {"unknown", VERB(PEERS), 0, BESIDE, KIND_BOOL, FIELD(unknown), 0, UNASKED, 0,
      "unknown must be true or false"},
-    {"name", VERB(TRUST), VERB(TRUST), BESIDE, KIND_TEXT, TEXT_FIELD(to), UNASKED, 0,
-     "name must be a peer's name"},
+    {"name", VERB(TRUST) | VERB(VERSION), VERB(TRUST) | VERB(VERSION), BESIDE,
+     KIND_TEXT, TEXT_FIELD(to), UNASKED, 0, "name must be a peer's name"},
     {"fingerprint", VERB(TRUST), VERB(TRUST), BESIDE, KIND_TEXT,
      TEXT_FIELD(fingerprint), UNASKED, 0, "fingerprint must be 32 hex digits"},
+    {"name", VERB(PAUSE) | VERB(RESUME), 0, BESIDE, KIND_TEXT, TEXT_FIELD(to), UNASKED,
+     0, "name must be a peer's name"},
+    {"how", VERB(RELEASE) | VERB(RESUME) | VERB(TRUST), VERB(RELEASE) | VERB(RESUME),
+     BESIDE, KIND_TEXT, TEXT_FIELD(how), UNASKED, 0, "how must be typed or --yes"},
+    {"version", VERB(VERSION), VERB(VERSION), BESIDE, KIND_VERSION, FIELD(version), 0,
+     UNASKED, 0, "version must be \"1.1\" or \"1.2\""},
 };
 
 /* Text of a string or, where that is allowed, of an integer: "#41", so that it is taken
@@ -164,6 +191,15 @@ take_uint(const struct lcp_json *doc, uint32_t at, uint64_t min, uint64_t max,
     return true;
 }
 
+static bool
+take_version(const struct lcp_json *doc, uint32_t at, int *out)
+{
+    *out = lcp_json_equals(doc, at, "1.1")   ? LCP_VERSION_1_1
+           : lcp_json_equals(doc, at, "1.2") ? LCP_VERSION_1_2
+                                             : 0;
+    return *out != 0;
+}
+
 /* False: the value does not fit the member. */
 static bool
 take(const struct member *m, const struct lcp_json *doc, uint32_t at,
@@ -183,6 +219,8 @@ take(const struct member *m, const struct lcp_json *doc, uint32_t at,
         return take_ids(doc, at, out);
     case KIND_BOOL:
         return take_bool(doc, at, (bool *)(void *)field);
+    case KIND_VERSION:
+        return take_version(doc, at, (int *)(void *)field);
     case KIND_UINT:
         return take_uint(doc, at, m->min, INT64_MAX, (uint64_t *)(void *)field);
     case KIND_SECONDS:
@@ -265,6 +303,28 @@ take_members(const struct lcp_json *doc, struct lcp_request *out)
     return NULL;
 }
 
+static bool
+is_one_of(const char *text, const char *a, const char *b, const char *c)
+{
+    return text[0] == '\0' || strcmp(text, a) == 0 || strcmp(text, b) == 0 ||
+           strcmp(text, c) == 0;
+}
+
+/* What a member's kind does not say. NULL, or what was expected. */
+static const char *
+check_words(const struct lcp_request *r)
+{
+    if (!is_one_of(r->wait_for, "stored", "read", "done"))
+        return "wait_for must be stored, read or done";
+    if (!is_one_of(r->how, "typed", "--yes", "--yes") ||
+        (r->how[0] == '\0' &&
+         (r->verb == LCP_VERB_RELEASE || r->verb == LCP_VERB_RESUME)))
+        return "how must be typed or --yes";
+    if (r->proof && r->id[0] == '\0')
+        return "proof must be true or false, and needs an id";
+    return NULL;
+}
+
 /* Everything but the room that the caller gave. */
 static void
 clear(struct lcp_request *out, bool is_ours)
@@ -294,10 +354,13 @@ lcp_request_parse(struct lcp_span text, bool is_ours, struct lcp_json_node *node
     }
     if (!find_verb(&doc, &out->verb)) {
         *message = "cmd must be one of SEND CHECK SHOWN READ ACK SENT CANCEL STATUS "
-                   "PING PURGE PEERS TRUST RELOAD";
+                   "PING PURGE PEERS TRUST RELOAD HELD RELEASE REFUSE RESEND PAUSE "
+                   "RESUME VERSION AUDIT";
         return LCP_EFORMAT;
     }
     *message = take_members(&doc, out);
+    if (*message == NULL)
+        *message = check_words(out);
     if (*message != NULL)
         return LCP_EFORMAT;
     if (out->type[0] == '\0' && out->verb == LCP_VERB_SEND)

@@ -251,17 +251,44 @@ members_of_ours_cannot_be_forged(void)
 static void
 states_have_names(void)
 {
-    static const int states[] = {LCP_SENT_QUEUED, LCP_SENT_CANCEL_REQUESTED,
-                                 LCP_SENT_CANCELLED, LCP_SENT_EXPIRED, LCP_SENT_ACKED};
+    static const struct {
+        int state;
+        bool was_transmitted;
+        const char *name;
+    } rows[] = {
+        {LCP_SENT_QUEUED, false, "queued"},
+        {LCP_SENT_QUEUED, true, "sent"},
+        {LCP_SENT_CANCEL_REQUESTED, true, "cancel-requested"},
+        {LCP_SENT_CANCELLED, false, "cancelled"},
+        {LCP_SENT_EXPIRED, true, "expired"},
+        {LCP_SENT_ACKED, true, "acked"},
+        {LCP_SENT_HELD, true, "held"},
+        {LCP_SENT_STORED, true, "stored"},
+        {LCP_SENT_READ, true, "read"},
+        {LCP_SENT_DONE, true, "done"},
+        {LCP_SENT_REFUSED, true, "refused"},
+    };
     int state;
 
-    for (size_t i = 0; i < COUNT_OF(states); i++) {
-        CHECK(lcp_ipc_sent_state_parse(lcp_ipc_sent_state_name(states[i]), &state) ==
-              LCP_OK);
-        CHECK(state == states[i]);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        const char *name = lcp_ipc_sent_state_name(rows[i].state,
+                                                   rows[i].was_transmitted);
+
+        CHECK_STR(name, rows[i].name);
+        CHECK_ROW(name, lcp_ipc_sent_state_parse(name, &state) == LCP_OK);
+        CHECK_ROW(name, state == (strcmp(name, "sent") == 0 ? LCP_IPC_STATE_SENT
+                                                            : rows[i].state));
     }
+    CHECK(lcp_ipc_sent_state_parse("dead", &state) == LCP_OK &&
+          state == LCP_IPC_STATE_DEAD);
     CHECK(lcp_ipc_sent_state_parse("unknown", &state) == LCP_EFORMAT);
-    CHECK_STR(lcp_ipc_sent_state_name(5), "unknown");
+    CHECK_STR(lcp_ipc_sent_state_name(5, true), "unknown");
+    CHECK_STR(lcp_ipc_in_state_name(LCP_IN_HELD), "held");
+    CHECK_STR(lcp_ipc_in_state_name(LCP_IN_STORED), "stored");
+    CHECK_STR(lcp_ipc_in_state_name(LCP_IN_HANDED), "read");
+    CHECK_STR(lcp_ipc_in_state_name(LCP_IN_ARCHIVED), "done");
+    CHECK_STR(lcp_ipc_in_state_name(LCP_IN_REFUSED), "refused");
+    CHECK_STR(lcp_ipc_in_state_name(7), "unknown");
 }
 
 int

@@ -40,6 +40,16 @@ verbs_match_in_any_case(void)
         {"trust", "{\"cmd\":\"trust\",\"name\":\"b\",\"fingerprint\":\"00\"}",
          LCP_VERB_TRUST},
         {"send", "{\"cmd\":\"send\",\"payload\":{\"message\":\"\"}}", LCP_VERB_SEND},
+        {"held", "{\"cmd\":\"held\"}", LCP_VERB_HELD},
+        {"release", "{\"cmd\":\"release\",\"id\":1,\"how\":\"typed\"}",
+         LCP_VERB_RELEASE},
+        {"refuse", "{\"cmd\":\"refuse\",\"id\":1}", LCP_VERB_REFUSE},
+        {"resend", "{\"cmd\":\"resend\",\"id\":1}", LCP_VERB_RESEND},
+        {"pause", "{\"cmd\":\"pause\"}", LCP_VERB_PAUSE},
+        {"resume", "{\"cmd\":\"resume\",\"how\":\"--yes\"}", LCP_VERB_RESUME},
+        {"version", "{\"cmd\":\"version\",\"name\":\"b\",\"version\":\"1.1\"}",
+         LCP_VERB_VERSION},
+        {"audit", "{\"cmd\":\"audit\"}", LCP_VERB_AUDIT},
     };
 
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
@@ -110,6 +120,44 @@ what_does_not_fit_is_named(void)
          "{\"cmd\":\"TRUST\",\"name\":\"b\",\"fingerprint\":"
          "\"000102030405060708090a0b0c0d0e0f0\"}",
          "fingerprint"},
+        {"wait for whatever",
+         "{\"cmd\":\"SEND\",\"wait_for\":\"acked\",\"payload\":{\"message\":\"\"}}",
+         "wait_for"},
+        {"wait for more than there is",
+         "{\"cmd\":\"SEND\",\"wait_for\":\"storedstoredstored\",\"payload\":"
+         "{\"message\":\"\"}}",
+         "wait_for"},
+        {"timeout 0", "{\"cmd\":\"SEND\",\"timeout\":0,\"payload\":{\"message\":\"\"}}",
+         "timeout"},
+        {"timeout beyond the clock",
+         "{\"cmd\":\"SEND\",\"timeout\":1728000001,\"payload\":{\"message\":\"\"}}",
+         "timeout"},
+        {"automatic is text",
+         "{\"cmd\":\"SEND\",\"automatic\":\"1\",\"payload\":{\"message\":\"\"}}",
+         "automatic"},
+        {"proof of nothing", "{\"cmd\":\"SENT\",\"proof\":true}", "proof"},
+        {"proof is a number", "{\"cmd\":\"SENT\",\"id\":1,\"proof\":1}", "proof"},
+        {"peek is text", "{\"cmd\":\"CHECK\",\"peek\":\"yes\"}", "peek"},
+        {"release nothing", "{\"cmd\":\"RELEASE\",\"how\":\"typed\"}", "id"},
+        {"release without a person", "{\"cmd\":\"RELEASE\",\"id\":1}", "how"},
+        {"release somehow", "{\"cmd\":\"RELEASE\",\"id\":1,\"how\":\"-y\"}", "how"},
+        {"release, how is empty", "{\"cmd\":\"RELEASE\",\"id\":1,\"how\":\"\"}", "how"},
+        {"resume without a person", "{\"cmd\":\"RESUME\",\"name\":\"b\"}", "how"},
+        {"trust somehow",
+         "{\"cmd\":\"TRUST\",\"name\":\"b\",\"fingerprint\":\"00\",\"how\":\"x\"}",
+         "how"},
+        {"refuse nothing", "{\"cmd\":\"REFUSE\"}", "id"},
+        {"reason is a list", "{\"cmd\":\"REFUSE\",\"id\":1,\"reason\":[]}", "reason"},
+        {"resend nothing", "{\"cmd\":\"RESEND\"}", "id"},
+        {"pause a number", "{\"cmd\":\"PAUSE\",\"name\":1}", "name"},
+        {"version of nobody", "{\"cmd\":\"VERSION\",\"version\":\"1.1\"}", "name"},
+        {"no version", "{\"cmd\":\"VERSION\",\"name\":\"b\"}", "version"},
+        {"other version", "{\"cmd\":\"VERSION\",\"name\":\"b\",\"version\":\"1.3\"}",
+         "version"},
+        {"version is a float", "{\"cmd\":\"VERSION\",\"name\":\"b\",\"version\":1.2}",
+         "version"},
+        {"audit limit 0", "{\"cmd\":\"AUDIT\",\"limit\":0}", "limit"},
+        {"held after text", "{\"cmd\":\"HELD\",\"after\":\"4\"}", "after"},
     };
 
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
@@ -220,6 +268,47 @@ filters(void)
     CHECK_STR(got.to, "bob");
 }
 
+static void
+what_1_2_adds(void)
+{
+    char text[600], reason[LCP_DETAIL_MAX + 2];
+
+    CHECK(parse("{\"cmd\":\"SEND\",\"wait_for\":\"read\",\"timeout\":60,\"payload\":"
+                "{\"message\":\"\",\"automatic\":true}}"));
+    CHECK_STR(got.wait_for, "read");
+    CHECK(got.timeout_s == 60 && got.automatic);
+    CHECK(parse("{\"cmd\":\"SEND\",\"payload\":{\"message\":\"\"}}"));
+    CHECK_STR(got.wait_for, "");
+    CHECK(got.timeout_s == 0 && !got.automatic);
+    CHECK(parse("{\"cmd\":\"SENT\",\"id\":41,\"proof\":true}") && got.proof);
+    CHECK(parse("{\"cmd\":\"SENT\",\"proof\":false}") && !got.proof);
+    CHECK(parse("{\"cmd\":\"CHECK\",\"peek\":true}") && got.peek);
+    CHECK(parse("{\"cmd\":\"READ\",\"id\":1,\"peek\":true}") && got.peek);
+    CHECK(parse("{\"cmd\":\"RELEASE\",\"id\":41,\"how\":\"--yes\"}"));
+    CHECK_STR(got.id, "#41");
+    CHECK_STR(got.how, "--yes");
+    CHECK(parse("{\"cmd\":\"TRUST\",\"name\":\"b\",\"fingerprint\":\"00\",\"how\":"
+                "\"typed\"}"));
+    CHECK_STR(got.how, "typed");
+    CHECK(parse("{\"cmd\":\"RESUME\",\"name\":\"b\",\"how\":\"typed\"}"));
+    CHECK_STR(got.to, "b");
+    CHECK(parse("{\"cmd\":\"PAUSE\",\"name\":null}"));
+    CHECK_STR(got.to, "");
+    CHECK(parse("{\"cmd\":\"VERSION\",\"name\":\"b\",\"version\":\"1.1\"}"));
+    CHECK_STR(got.to, "b");
+    CHECK(got.version == LCP_VERSION_1_1);
+    CHECK(parse("{\"cmd\":\"VERSION\",\"name\":\"b\",\"version\":\"1.2\"}") &&
+          got.version == LCP_VERSION_1_2);
+    CHECK(parse("{\"cmd\":\"HELD\",\"limit\":5,\"after\":7}") && got.limit == 5 &&
+          got.after == 7);
+    for (int len = LCP_DETAIL_MAX; len <= LCP_DETAIL_MAX + 1; len++) {
+        memset(reason, 'x', sizeof(reason));
+        snprintf(text, sizeof(text),
+                 "{\"cmd\":\"REFUSE\",\"id\":1,\"reason\":\"%.*s\"}", len, reason);
+        CHECK(parse(text) == (len == LCP_DETAIL_MAX));
+    }
+}
+
 int
 main(void)
 {
@@ -229,5 +318,6 @@ main(void)
     lists_of_ids();
     an_id_has_at_most_its_room();
     filters();
+    what_1_2_adds();
     return check_end("test_server");
 }
