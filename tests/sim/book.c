@@ -79,6 +79,15 @@ sim_may_end(struct sim *sim, char from, char to, const char *id)
     sim_mail(sim, id, sim_index(from), sim_index(to))->may_end = true;
 }
 
+struct sim_mail *
+sim_mail_in(struct sim *sim, int node, uint64_t number)
+{
+    for (size_t i = sim->mail_count; i-- > 0;)
+        if (sim->mails[i].to == node && sim->mails[i].in_number == number)
+            return &sim->mails[i];
+    return NULL;
+}
+
 /* Sequence numbers. */
 
 static size_t

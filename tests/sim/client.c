@@ -55,6 +55,9 @@ sim_client_request(struct sim *sim, uint64_t request)
     sim_leave(node);
 }
 
+static void look_answered(struct sim *sim, size_t at);
+static void pause_answered(struct sim *sim, const struct sim_request *r);
+
 void
 sim_client_reply(struct sim_node *node, uint64_t client, struct lcp_span bytes,
                  uint64_t tag)
@@ -81,6 +84,10 @@ sim_client_reply(struct sim_node *node, uint64_t client, struct lcp_span bytes,
     if (r->is_send)
         sim_watch_reply(sim, r);
     sim_note(sim, node->index, "reply", "%s", r->reply);
+    if (r->pause != 0)
+        pause_answered(sim, r);
+    if (r->is_look)
+        look_answered(sim, client - 1);
     if (tag != 0)
         sim_push(sim, (struct sim_event){.at_ms = sim->now_ms,
                                          .kind = SIM_EV_REPLIED,
@@ -124,10 +131,111 @@ sim_send(struct sim *sim, char from, char to, const char *text)
 }
 
 void
-sim_check_and_ack(struct sim *sim, char node)
+sim_look(struct sim *sim, char node, bool done)
 {
-    (void)sim_request(sim, node, "{\"v\":1,\"cmd\":\"CHECK\"}");
-    (void)sim_request(sim, node, "{\"cmd\":\"ACK\",\"v\":1,\"all\":true}");
+    int request = sim_request(sim, node, "{\"v\":1,\"cmd\":\"CHECK\"}");
+
+    sim->requests[request].is_look = true;
+    sim->requests[request].is_done = done;
+}
+
+int
+sim_refuse(struct sim *sim, char node, const char *id)
+{
+    struct sim_mail *mail = sim_find_mail(sim, id);
+    char json[SIM_TEXT_MAX];
+
+    if (mail != NULL)
+        mail->may_be_refused = true;
+    (void)snprintf(json, sizeof(json),
+                   "{\"v\":1,\"cmd\":\"REFUSE\",\"id\":\"%s\",\"reason\":\"no\"}", id);
+    return sim_request(sim, node, json);
+}
+
+int
+sim_pause(struct sim *sim, char letter, char peer, bool is_paused)
+{
+    struct sim_node *node = sim_node(sim, letter);
+    char json[SIM_TEXT_MAX], name[32] = "";
+    int request;
+
+    if (peer != 0)
+        (void)snprintf(name, sizeof(name), ",\"name\":\"%c\"", peer);
+    (void)snprintf(json, sizeof(json), "{\"v\":1,\"cmd\":\"%s\"%s%s}",
+                   is_paused ? "PAUSE" : "RESUME", name,
+                   is_paused ? "" : ",\"how\":\"--yes\"");
+    if (!is_paused) { /* from now on it may be handed out */
+        if (peer == 0)
+            node->all_paused_at = 0;
+        else
+            node->paused_at[sim_index(peer)] = 0;
+    }
+    request = sim_request(sim, letter, json);
+    sim->requests[request].pause = peer == 0 ? -1 : sim_index(peer) + 1;
+    sim->requests[request].is_pause = is_paused;
+    return request;
+}
+
+/* What a paused peer wrote is handed to nobody. */
+static void
+check_handed(struct sim *sim, const struct sim_node *node, const struct sim_mail *mail,
+             size_t look)
+{
+    size_t at = mail->from >= 0 ? node->paused_at[mail->from] : 0;
+
+    if ((node->all_paused_at != 0 && look >= node->all_paused_at) ||
+        (at != 0 && look >= at))
+        sim_break(sim, "%c hands out m%d of %c, which is paused",
+                  sim_letter(node->index), mail->label, sim_letter(mail->from));
+    if (mail->in_state == LCP_IN_HELD)
+        sim_break(sim, "%c hands out m%d, which is held", sim_letter(node->index),
+                  mail->label);
+}
+
+/* The client prints what came, and says so. */
+static void
+look_answered(struct sim *sim, size_t at)
+{
+    static const char member[] = "\"_number\":";
+    const struct sim_request r = sim->requests[at];
+    struct sim_node *node = &sim->nodes[r.node];
+    char shown[8192] = "{\"v\":1,\"cmd\":\"SHOWN\",\"numbers\":[", list[8000] = "";
+    size_t len = 0;
+
+    for (const char *p = strstr(r.reply, member); p != NULL;
+         p = strstr(p + 1, member)) {
+        uint64_t number = strtoull(p + sizeof(member) - 1, NULL, 10);
+        struct sim_mail *mail = sim_mail_in(sim, r.node, number);
+
+        if (mail == NULL || len + 24 > sizeof(list))
+            continue;
+        check_handed(sim, node, mail, at);
+        mail->is_shown = true;
+        len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%llu",
+                                len > 0 ? "," : "", (unsigned long long)number);
+    }
+    if (len == 0)
+        return;
+    (void)snprintf(shown + strlen(shown), sizeof(shown) - strlen(shown), "%s]}", list);
+    (void)sim_request(sim, sim_letter(r.node), shown);
+    if (!r.is_done)
+        return;
+    (void)snprintf(shown, sizeof(shown), "{\"v\":1,\"cmd\":\"ACK\",\"ids\":[%s]}",
+                   list);
+    (void)sim_request(sim, sim_letter(r.node), shown);
+}
+
+static void
+pause_answered(struct sim *sim, const struct sim_request *r)
+{
+    struct sim_node *node = &sim->nodes[r->node];
+
+    if (!r->is_pause || strstr(r->reply, "\"ok\":true") == NULL)
+        return;
+    if (r->pause < 0)
+        node->all_paused_at = sim->request_count;
+    else
+        node->paused_at[r->pause - 1] = sim->request_count;
 }
 
 uint64_t

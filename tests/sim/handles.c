@@ -10,6 +10,12 @@ sim_now_ms(const struct sim *sim)
     return sim->now_ms - sim->epoch_ms;
 }
 
+uint64_t
+sim_seed(const struct sim *sim)
+{
+    return sim->options.seed;
+}
+
 struct sim_random *
 sim_chance(struct sim *sim)
 {

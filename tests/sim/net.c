@@ -54,7 +54,7 @@ sim_cut(struct sim *sim, char a, char b, bool is_cut)
     sim_link(sim, b, a)->is_cut = is_cut;
 }
 
-/* DATA, or an ACK of DATA: what sim_drop_next counts. */
+/* DATA, a receipt, or an ACK of DATA: what sim_drop_next counts. */
 static bool
 is_mail(struct sim *sim, int from, int to, const uint8_t *bytes, size_t len)
 {
@@ -69,7 +69,8 @@ is_mail(struct sim *sim, int from, int to, const uint8_t *bytes, size_t len)
              (uint32_t)bytes[6] << 8 | bytes[7];
     seq = sim_seqs_find(&sim->delivered,
                         (uint64_t)(from + 1) << 48 | (uint64_t)(to + 1) << 40 | number);
-    return bytes[8] == LCP_PACKET_ACK && seq != NULL && seq->mail >= 0;
+    return bytes[8] == LCP_PACKET_RECEIPT ||
+           (bytes[8] == LCP_PACKET_ACK && seq != NULL && seq->mail >= 0);
 }
 
 static bool
@@ -96,17 +97,15 @@ is_lost_on(struct sim *sim, int from, int to, const uint8_t *bytes, size_t len)
     return true;
 }
 
-/* Past UDP's checksum. Never the type: 1.1 does not sign it, and DATA that becomes a
- * HEARTBEAT is acknowledged unread. That is a weakness of the protocol, not of ours. */
+/* Past UDP's checksum. The type too: that DATA which became a HEARTBEAT is not
+ * acknowledged is a rule of ours. */
 static void
 corrupt(struct sim *sim, struct sim_event *event)
 {
     size_t at = sim_random_in(&sim->net_random, 0, event->len - 1);
 
-    if (at == TYPE_AT)
-        return;
     event->bytes[at] ^= (uint8_t)sim_random_in(&sim->net_random, 1, 255);
-    event->is_corrupt = at >= LCP_HEADER_BYTES;
+    event->is_corrupt = at >= TYPE_AT;
     sim_count(sim, SIM_CORRUPTION);
 }
 
@@ -131,8 +130,12 @@ put_on_way(struct sim *sim, int from, int to, const uint8_t *bytes, size_t len)
     event.bytes = malloc(len > 0 ? len : 1);
     assert(event.bytes != NULL);
     memcpy(event.bytes, bytes, len);
-    if (sim_random_chance(&sim->net_random, link->corruption))
+    if (len > 0 && sim_random_chance(&sim->net_random, link->corruption))
         corrupt(sim, &event);
+    if (sim_random_chance(&sim->net_random, link->truncation)) {
+        event.len = sim_random_in(&sim->net_random, 0, len);
+        event.is_corrupt = event.len < len;
+    }
     sim_push(sim, event);
 }
 
@@ -140,14 +143,18 @@ void
 sim_transmit(struct sim *sim, int from, int to, const uint8_t *bytes, size_t len,
              bool is_lost)
 {
+    const struct sim_link *link = &sim->links[from][to];
+
+    sim_record(sim, from, to, bytes, len);
     is_lost = is_lost || is_lost_on(sim, from, to, bytes, len);
     sim_watch_sent(sim, from, to, bytes, len, is_lost);
     if (is_lost)
         return;
     put_on_way(sim, from, to, bytes, len);
-    if (sim_random_chance(&sim->net_random, sim->links[from][to].duplication)) {
+    if (sim_random_chance(&sim->net_random, link->duplication)) {
         sim_count(sim, SIM_DUPLICATION);
-        put_on_way(sim, from, to, bytes, len);
+        for (unsigned i = 0; i < (link->copies > 0 ? link->copies : 1); i++)
+            put_on_way(sim, from, to, bytes, len);
     }
 }
 
@@ -157,6 +164,11 @@ sim_deliver(struct sim *sim, struct sim_event *event)
     struct sim_node *node = &sim->nodes[event->node];
     struct lcp_endpoint from = sim_endpoint(event->from);
 
+    if (node->is_legacy) {
+        sim_legacy_deliver(sim, event);
+        free(event->bytes);
+        return;
+    }
     sim_watch_delivered(sim, event);
     lcp_pump_datagram(node->pump, &from, lcp_span(event->bytes, event->len));
     free(event->bytes);
@@ -185,9 +197,11 @@ sim_forge(struct sim *sim, char as, char to, uint64_t who, const char *id,
                               .message = lcp_span_str(text)};
     size_t len = 0;
 
-    if (who == (uint64_t)as && as != 'X')
+    if (who == (uint64_t)as && as != 'X') {
         identity = sim_node(sim, as)->identity; /* itself, by a way around its node */
-    else {
+        if (sim_find_mail(sim, id) != NULL)
+            sim_find_mail(sim, id)->has_conflict = true;
+    } else {
         sim_random_fill(&random, seed, sizeof(seed));
         lcp_identity_from_seed(seed, &identity);
         sim_count(sim, SIM_IMPOSTOR);

@@ -5,6 +5,7 @@
 #ifndef LCP_TESTS_SIM_STATE_H
 #define LCP_TESTS_SIM_STATE_H
 
+#include "core/receipt.h"
 #include "lcp/core.h"
 #include "node/pump.h"
 #include "world_sim.h"
@@ -14,7 +15,8 @@ enum {
     SIM_ENDPOINTS = SIM_NODES_MAX + 1,
     SIM_SOCKET_BUFFER = 256,  /* datagrams that wait for a sleeping node */
     SIM_ACKS_REMEMBERED = 10, /* docs/protocol.md "Rules", 6 */
-    SIM_ACTIVE_MAX = 64,
+    SIM_ACTIVE_MAX = 128,
+    SIM_RECORDED_MAX = 4096,
 };
 
 enum sim_event_kind {
@@ -35,7 +37,8 @@ struct sim_event {
     int from;       /* DATAGRAM */
     uint8_t *bytes; /* DATAGRAM: owned */
     size_t len;
-    bool is_corrupt; /* in its payload */
+    bool is_corrupt; /* in its payload or type */
+    bool is_foreign; /* the attacker's */
     uint64_t arg;    /* TASK: hand. REQUEST, REPLIED: request. CALL: argument */
     uint64_t tag;    /* REPLIED */
     void (*call)(struct sim *sim, uint64_t arg);
@@ -44,16 +47,21 @@ struct sim_event {
 /* A message as the watcher knows it. */
 struct sim_mail {
     char id[LCP_ID_MAX + 1];
-    int label;        /* m1, m2... */
-    int from, to;     /* nodes; from -1: an impostor's */
-    bool is_ours;     /* lies in from's outbox */
-    bool is_accepted; /* its sender was told so */
-    bool may_end;     /* cancel was asked for, or it has a short life */
+    int label;           /* m1, m2... */
+    int from, to;        /* nodes; from -1: an impostor's */
+    bool is_ours;        /* lies in from's outbox */
+    bool is_accepted;    /* its sender was told so */
+    bool may_end;        /* cancel was asked for, or it has a short life */
+    bool may_be_refused; /* its receiver was asked to */
+    bool has_conflict;   /* somebody with its sender's key made another of this id */
+    bool is_shown;       /* a client said so */
     int out_state;
     uint64_t out_number;
     uint32_t stored; /* rows at the receiver */
     int in_state;
     uint64_t in_number;
+    bool has_digest;
+    uint8_t digest[LCP_DIGEST_BYTES]; /* of its canonical bytes, from the record */
     /* in the sender's present process */
     uint64_t life, last_ms, busy_until_ms, acked_life;
     uint32_t transmissions;
@@ -78,6 +86,27 @@ struct sim_request {
     uint64_t life;
     char *json, *reply;
     bool is_send;
+    bool is_look, is_done; /* CHECK of an agent; afterwards ACK too */
+    int pause;             /* index of a peer + 1, -1 for all; 0: no such request */
+    bool is_pause;
+};
+
+/* A message that a model of the Python node sends. */
+struct sim_try {
+    int node, to;
+    uint64_t life;
+    uint32_t seq;
+    unsigned tries;
+    bool is_acked;
+    uint8_t *bytes;
+    size_t len;
+};
+
+/* What the attacker heard. */
+struct sim_recorded {
+    int from, to;
+    uint8_t *bytes;
+    size_t len;
 };
 
 struct sim_node {
@@ -89,7 +118,12 @@ struct sim_node {
     struct lcp_memory_disk *disk;
     struct lcp_store *writer, *reader, *watch;
     struct lcp_pump *pump; /* NULL: down */
-    uint64_t life;         /* number of its process, from 1 */
+    bool is_legacy;        /* a model instead of a pump */
+    bool is_legacy_up;
+    uint32_t legacy_seq;
+    /* As clients were told: looks that began later; 0: not paused. */
+    size_t paused_at[SIM_ENDPOINTS], all_paused_at;
+    uint64_t life; /* number of its process, from 1 */
     bool with_key[SIM_ENDPOINTS];
     struct sim_random random;
     int64_t wall_offset_ms;
@@ -127,6 +161,10 @@ struct sim {
     size_t request_count, request_cap;
     struct lcp_msg_scratch *scratch;
     struct lcp_json_node *nodes_buf;
+    struct sim_try *tries;
+    size_t try_count, try_cap;
+    struct sim_recorded *recorded; /* a ring */
+    uint64_t recorded_count;
     uint64_t faults[SIM_FAULTS];
     uint64_t hash;
     size_t stored;
@@ -165,20 +203,35 @@ void sim_mix(struct sim *sim, const void *data, size_t len);
 void sim_mix_number(struct sim *sim, uint64_t number);
 void sim_break(struct sim *sim, const char *format, ...) LCP_PRINTF(2, 3);
 
+/* legacy.c */
+void sim_legacy_start(struct sim_node *node);
+void sim_legacy_stop(struct sim_node *node);
+void sim_legacy_deliver(struct sim *sim, const struct sim_event *event);
+
+/* attacker.c */
+void sim_record(struct sim *sim, int from, int to, const uint8_t *bytes, size_t len);
+void sim_forget_recorded(struct sim *sim);
+
 /* book.c */
 /* NULL: never seen. */
 struct sim_mail *sim_find_mail(struct sim *sim, const char *id);
 /* Makes it when it is new. */
 struct sim_mail *sim_mail(struct sim *sim, const char *id, int from, int to);
+/* The message that has this number in this node's inbox, or NULL. */
+struct sim_mail *sim_mail_in(struct sim *sim, int node, uint64_t number);
 struct sim_seq *sim_seqs_find(struct sim_seqs *seqs, uint64_t key);
 struct sim_seq *sim_seqs_put(struct sim_seqs *seqs, uint64_t key);
 
-/* watch.c: the promises */
+/* watch.c: the promises on the wire; record.c: those of the records and to clients */
 void sim_watch_sent(struct sim *sim, int from, int to, const uint8_t *bytes, size_t len,
                     bool is_lost);
 void sim_watch_delivered(struct sim *sim, const struct sim_event *event);
 void sim_watch_commit(struct sim_node *node);
 void sim_watch_reply(struct sim *sim, const struct sim_request *request);
+/* Our messages begin with their id. */
+bool sim_read_id(const uint8_t *payload, size_t len, char id[static LCP_ID_MAX + 1]);
+/* What a receiver's state is called by its word: `read` for HANDED. */
+bool sim_word_holds(int in_state, enum lcp_word word);
 
 /* client.c */
 void sim_client_request(struct sim *sim, uint64_t request);

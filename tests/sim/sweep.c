@@ -8,11 +8,12 @@
 #include <stdlib.h>
 
 #include "base/text.h"
+#include "conf/conf.h"
 
 enum {
     EXTRA_ORDERS = 24, /* short-lived or cancelled mail beside the 200 */
     ORDERS = SWEEP_MESSAGES + EXTRA_ORDERS,
-    LAST_ORDER_MS = 290 * 1000,
+    LAST_ORDER_MS = 410 * 1000,
     CLASS_PER_MILLE = 620, /* of the seeds that know a class of faults */
     TEXT_SMALL = 120,
     TEXT_LARGE = 6000,
@@ -32,7 +33,7 @@ struct order {
 
 struct plan {
     struct sim_random random;
-    int nodes;
+    int nodes, legacy;
     bool has[SIM_FAULTS];
     struct order orders[ORDERS];
     uint64_t revive_ms[SIM_NODES_MAX]; /* 0: up, or not seen down yet */
@@ -113,6 +114,11 @@ submit(struct sim *sim, uint64_t at)
     struct plan *plan = plan_of(sim);
     struct order *order = &plan->orders[at];
 
+    if (sim_is_legacy(sim, order->from)) {
+        sim_legacy_send(sim, order->from, order->to, order->id, "from a Python node");
+        order->is_accepted = true; /* it promises nothing */
+        return;
+    }
     order->request = sim_request(sim, order->from, order->json);
     sim_at(sim, sim_now_ms(sim) + pick(plan, 1, POLL_MS), poll_order, at);
     if (order->is_to_cancel)
@@ -315,6 +321,28 @@ fall_asleep(struct sim *sim, char node)
     sim_sleep(sim, node, ms < left_ms ? ms : left_ms);
 }
 
+/* Somebody on the path repeats, alters and floods. */
+static void
+attack(struct sim *sim, enum sim_fault fault)
+{
+    struct plan *plan = plan_of(sim);
+    char to = pick_node(plan);
+    uint64_t count = pick(plan, 1, 12);
+
+    if (fault == SIM_FLOOD) {
+        sim_flood(sim, pick_other(plan, to), to, (unsigned)pick(plan, 100, 300));
+        return;
+    }
+    for (uint64_t i = 0; i < count; i++) {
+        uint64_t which = sim_random_next(&plan->random);
+
+        if (fault == SIM_REPLAY)
+            (void)sim_replay(sim, which, sim_random_chance(&plan->random, 300));
+        else
+            (void)sim_mutate(sim, which);
+    }
+}
+
 static void
 break_something(struct sim *sim)
 {
@@ -354,6 +382,11 @@ break_something(struct sim *sim)
         break;
     case SIM_IMPOSTOR:
         send_impostor(sim);
+        break;
+    case SIM_REPLAY:
+    case SIM_MUTATION:
+    case SIM_FLOOD:
+        attack(sim, fault);
         break;
     default:
         break;
@@ -401,12 +434,33 @@ revive(struct sim *sim, uint64_t arg)
 }
 
 static void
+resume_all(struct sim *sim, char node)
+{
+    const struct plan *plan = plan_of(sim);
+
+    (void)sim_pause(sim, node, '\0', false);
+    for (int i = 0; i < plan->nodes; i++)
+        if ((char)('A' + i) != node)
+            (void)sim_pause(sim, node, (char)('A' + i), false);
+}
+
+/* Agents read their mail, mostly finish it, refuse some of it; persons pause them. */
+static void
 look_into_inbox(struct sim *sim, uint64_t node)
 {
     struct plan *plan = plan_of(sim);
+    const struct order *order = &plan->orders[pick(plan, 0, ORDERS - 1)];
+    char peer = sim_random_chance(&plan->random, 500) ? pick_other(plan, (char)node)
+                                                      : '\0';
 
-    sim_check_and_ack(sim, (char)node);
-    sim_at(sim, sim_now_ms(sim) + pick(plan, 3000, 30000), look_into_inbox, node);
+    if (sim_random_chance(&plan->random, 300) && order->to == (char)node)
+        (void)sim_refuse(sim, (char)node, order->id);
+    if (sim_random_chance(&plan->random, 100) && !plan->is_peace)
+        (void)sim_pause(sim, (char)node, peer, true);
+    else if (sim_random_chance(&plan->random, 300) || plan->is_peace)
+        resume_all(sim, (char)node);
+    sim_look(sim, (char)node, sim_random_chance(&plan->random, 800));
+    sim_at(sim, sim_now_ms(sim) + pick(plan, 2000, 20000), look_into_inbox, node);
 }
 
 static void
@@ -436,7 +490,8 @@ set_up(struct sim *sim)
         plan->has[i] = sim_random_chance(&plan->random, CLASS_PER_MILLE);
     for (int i = 0; i < plan->nodes; i++) {
         set_pace(sim, (char)('A' + i));
-        sim_at(sim, pick(plan, 0, 10000), look_into_inbox, (uint64_t)('A' + i));
+        if (!sim_is_legacy(sim, (char)('A' + i)))
+            sim_at(sim, pick(plan, 0, 10000), look_into_inbox, (uint64_t)('A' + i));
     }
     make_orders(sim);
     sim_at(sim, pick(plan, 0, 2000), chaos, 0);
@@ -449,7 +504,7 @@ judge(struct sim *sim, struct sweep_result *result)
 {
     struct plan *plan = plan_of(sim);
 
-    sim_expect_all_delivered(sim);
+    sim_expect_all_delivered(sim, true);
     if (sim_violation(sim) != NULL)
         snprintf(result->violation, sizeof(result->violation), "%s",
                  sim_violation(sim));
@@ -469,18 +524,39 @@ judge(struct sim *sim, struct sweep_result *result)
         result->faults[i] = sim_fault_count(sim, (enum sim_fault)i);
 }
 
+static bool
+has_quota(uint64_t seed)
+{
+    return seed % 4 == 1;
+}
+
+/* The first node of every fourth seed takes little at a time. */
+static void
+configure(struct sim *sim, char node, struct lcp_conf *conf)
+{
+    conf->loop_limit = 0;
+    for (size_t i = 0; has_quota(sim_seed(sim)) && node == 'A' && i < conf->peer_count;
+         i++)
+        conf->peers[i].policy.quota_messages = SWEEP_QUOTA;
+}
+
 void
 sweep_seed(uint64_t seed, FILE *trace, struct sweep_result *result)
 {
     struct plan *plan = calloc(1, sizeof(*plan));
-    struct sim_options options = {.seed = seed, .trace_all = true, .with_x = true};
+    struct sim_options options = {
+        .seed = seed, .trace_all = true, .with_x = true, .configure = configure};
     struct sim *sim;
 
     assert(plan != NULL);
     *result = (struct sweep_result){.seed = seed};
     plan->random = sim_random_stream(seed, 3);
     plan->nodes = (int)pick(plan, 2, 4);
+    plan->legacy = sim_random_chance(&plan->random, 400) ? 1 : 0;
     options.nodes = plan->nodes;
+    options.legacy = plan->legacy;
+    result->has_legacy = plan->legacy > 0;
+    result->has_quota = has_quota(seed);
     options.with_keys = sim_random_chance(&plan->random, 500);
     sim = sim_new_with(&options);
     sim_set_user(sim, plan);

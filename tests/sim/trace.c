@@ -24,6 +24,9 @@ static const char *const fault_names[SIM_FAULTS] = {
     [SIM_SLEEP] = "sleep",
     [SIM_CLOCK_JUMP] = "clock jump",
     [SIM_IMPOSTOR] = "impostor",
+    [SIM_REPLAY] = "replay",
+    [SIM_MUTATION] = "mutation",
+    [SIM_FLOOD] = "flood",
 };
 
 const char *

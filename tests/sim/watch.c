@@ -1,23 +1,21 @@
 /* SPDX-License-Identifier: MIT
  *
- * The promises of docs/protocol.md, watched where they could be broken: on every
- * datagram that leaves, every one that arrives, every commit and every answer to a
- * client.
+ * The promises of docs/protocol.md about the wire, watched on every datagram that
+ * leaves and every one that arrives.
  */
 #include "state.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
-#include "ipc/ipc.h"
-
 enum {
-    GAP_MIN_MS = 400, /* between two transmissions of a message by one process */
+    GAP_MIN_MS = 190, /* between two transmissions of a message by one process: the
+                         least RTO is 200 */
+    TYPE_AT = 8,
 };
 
-/* Our messages begin with their id. */
-static bool
-read_id(const uint8_t *payload, size_t len, char id[static LCP_ID_MAX + 1])
+bool
+sim_read_id(const uint8_t *payload, size_t len, char id[static LCP_ID_MAX + 1])
 {
     static const char head[] = "{\"id\":\"";
     size_t at = sizeof(head) - 1, n = 0;
@@ -47,12 +45,12 @@ read_seq(const uint8_t *bytes)
 
 /* What leaves. */
 
-/* How long the transmission of this ordinal keeps its place in the window at the least.
- */
+/* How long the transmission of this ordinal keeps its place in the window at the least:
+ * RTOs are between 200 ms and 3 s, doubling. */
 static uint64_t
 wait_ms(uint32_t ordinal)
 {
-    static const uint64_t waits[] = {500, 1000, 2000, 3000, 3000};
+    static const uint64_t waits[] = {200, 400, 800, 1600, 3000};
 
     return ordinal >= 1 && ordinal <= 5 ? waits[ordinal - 1] : waits[0];
 }
@@ -64,7 +62,7 @@ check_window(struct sim *sim, int from, int to, int mail)
 {
     struct sim_node *node = &sim->nodes[from];
     int *active = node->active[to];
-    size_t kept = 0;
+    size_t kept = 0, window;
     bool is_known = false;
 
     for (size_t i = 0; i < node->active_count[to]; i++) {
@@ -82,19 +80,20 @@ check_window(struct sim *sim, int from, int to, int mail)
     if (!is_known && kept < SIM_ACTIVE_MAX)
         active[kept++] = mail;
     node->active_count[to] = kept;
-    if (kept > SIM_WINDOW_MAX)
-        sim_break(sim, "%c has %zu messages under way to %c, the window is %d",
-                  sim_letter(from), kept, sim_letter(to), SIM_WINDOW_MAX);
+    window = sim->nodes[to].is_legacy ? SIM_WINDOW_MAX : SIM_WINDOW_1_2_MAX;
+    if (kept > window)
+        sim_break(sim, "%c has %zu messages under way to %c, the window is %zu",
+                  sim_letter(from), kept, sim_letter(to), window);
 }
 
-/* What was acknowledged stops; what was not keeps its distances. */
+/* What a Python node acknowledged stops; what was not keeps its distances. */
 static void
 check_schedule(struct sim *sim, const struct sim_node *node,
                const struct sim_mail *mail)
 {
     uint64_t gap_ms = sim->now_ms - mail->last_ms;
 
-    if (mail->acked_life == node->life)
+    if (mail->acked_life == node->life && sim->nodes[mail->to].is_legacy)
         sim_break(sim, "%c sends m%d after hearing its ACK", sim_letter(node->index),
                   mail->label);
     if (mail->transmissions > 0 && gap_ms < GAP_MIN_MS)
@@ -111,12 +110,18 @@ data_leaves(struct sim *sim, int from, int to, const uint8_t *bytes, size_t len,
     struct sim_mail *mail;
     struct sim_seq *seq;
 
-    if (!read_id(bytes + LCP_HEADER_BYTES, len - LCP_HEADER_BYTES, id)) {
+    if (!sim_read_id(bytes + LCP_HEADER_BYTES, len - LCP_HEADER_BYTES, id)) {
         sim_break(sim, "%c sends DATA that does not begin with an id",
                   sim_letter(from));
         return;
     }
     mail = sim_mail(sim, id, from, to);
+    if (node->is_legacy) {
+        seq = sim_seqs_put(&sim->sent, seq_key(from, to, read_seq(bytes)));
+        seq->mail = mail->label - 1;
+        seq->life = node->life;
+        return;
+    }
     if (mail->from != from || mail->to != to)
         sim_break(sim, "%c sends m%d, which is not its own", sim_letter(from),
                   mail->label);
@@ -139,7 +144,7 @@ data_leaves(struct sim *sim, int from, int to, const uint8_t *bytes, size_t len,
     check_window(sim, from, to, mail->label - 1);
 }
 
-/* An ACK says: it is on my disk. */
+/* An ACK says: it is on my disk. That of a Python node says nothing. */
 static void
 ack_leaves(struct sim *sim, int from, int to, const uint8_t *bytes, bool is_lost)
 {
@@ -147,6 +152,8 @@ ack_leaves(struct sim *sim, int from, int to, const uint8_t *bytes, bool is_lost
                                         seq_key(from, to, read_seq(bytes)));
     const struct sim_mail *mail;
 
+    if (sim->nodes[from].is_legacy)
+        return;
     if (seq == NULL) {
         sim_break(sim, "%c acknowledges to %c what never came", sim_letter(from),
                   sim_letter(to));
@@ -161,9 +168,92 @@ ack_leaves(struct sim *sim, int from, int to, const uint8_t *bytes, bool is_lost
     if (seq->was_stored)
         sim_say(sim, from, "repeat", "m%d", mail->label);
     sim_say(sim, from, "ack", "m%d%s", mail->label, is_lost ? " (lost)" : "");
-    if (mail->stored == 0)
+    if (mail->stored == 0 || mail->to != from)
         sim_break(sim, "%c acknowledges m%d, which is not on its disk",
                   sim_letter(from), mail->label);
+}
+
+bool
+sim_word_holds(int in_state, enum lcp_word word)
+{
+    switch (word) {
+    case LCP_WORD_HELD:
+        return true;
+    case LCP_WORD_STORED:
+        return in_state >= LCP_IN_STORED;
+    case LCP_WORD_READ:
+        return in_state >= LCP_IN_HANDED;
+    case LCP_WORD_DONE:
+        return in_state == LCP_IN_ARCHIVED;
+    case LCP_WORD_REFUSED:
+        return in_state == LCP_IN_REFUSED;
+    case LCP_WORD_LATER:
+    case LCP_WORD_COUNT:
+        break;
+    }
+    return false;
+}
+
+/* Every word of a receipt is true at the moment it leaves. */
+static void
+check_word(struct sim *sim, int from, int to, const struct lcp_receipt *receipt,
+           const struct lcp_receipt_entry *entry)
+{
+    const struct sim_mail *mail = sim_find_mail(sim, entry->id);
+    bool is_conflict = strcmp(receipt->reason, "conflict") == 0;
+    const char *word = lcp_word_name(receipt->word);
+
+    if (mail == NULL) {
+        sim_break(sim, "%c signs %s for %s, which nobody sent", sim_letter(from), word,
+                  entry->id);
+        return;
+    }
+    if (is_conflict || strcmp(receipt->reason, "not-for-me") == 0) {
+        if (is_conflict && !mail->has_conflict)
+            sim_break(sim, "%c signs a conflict about m%d, of which there is one only",
+                      sim_letter(from), mail->label);
+        return;
+    }
+    sim_say(sim, from, "receipt", "m%d %s%s", mail->label, word,
+            entry->has_seq ? "" : " (news)");
+    if (mail->to != from || (mail->from >= 0 && mail->from != to))
+        sim_break(sim, "%c signs %s for m%d to %c: it is none of theirs",
+                  sim_letter(from), word, mail->label, sim_letter(to));
+    if (receipt->word == LCP_WORD_LATER)
+        return;
+    if (mail->stored == 0 || !sim_word_holds(mail->in_state, receipt->word))
+        sim_break(sim, "%c signs %s for m%d, which its record does not say",
+                  sim_letter(from), word, mail->label);
+    if (mail->has_digest &&
+        memcmp(mail->digest, entry->digest, sizeof(mail->digest)) != 0)
+        sim_break(sim, "%c signs %s for other content than that of m%d",
+                  sim_letter(from), word, mail->label);
+}
+
+static void
+receipt_leaves(struct sim *sim, int from, int to, const uint8_t *bytes, size_t len,
+               bool is_lost)
+{
+    struct lcp_receipt receipt;
+    struct sim_seq *seq;
+
+    if (sim->scratch == NULL)
+        sim->scratch = malloc(sizeof(*sim->scratch));
+    assert(sim->scratch != NULL);
+    if (sim->nodes[to].is_legacy)
+        sim_break(sim, "%c sends a receipt to %c, which speaks 1.1", sim_letter(from),
+                  sim_letter(to));
+    if (len > LCP_SIGNED_PACKET_MAX ||
+        lcp_receipt_parse(lcp_span(bytes + LCP_HEADER_BYTES, len - LCP_HEADER_BYTES),
+                          sim->scratch, &receipt) != LCP_MSG_OK) {
+        sim_break(sim, "%c sends a receipt that is none", sim_letter(from));
+        return;
+    }
+    for (uint32_t i = 0; i < receipt.count; i++)
+        check_word(sim, from, to, &receipt, &receipt.entries[i]);
+    seq = sim_seqs_put(&sim->sent, seq_key(from, to, read_seq(bytes)));
+    seq->life = sim->nodes[from].life;
+    sim_note(sim, from, "signed", "to %c%s", sim_letter(to), is_lost ? " (lost)" : "");
 }
 
 void
@@ -178,7 +268,7 @@ sim_watch_sent(struct sim *sim, int from, int to, const uint8_t *bytes, size_t l
         sim_break(sim, "%c sends what is no packet", sim_letter(from));
         return;
     }
-    switch (bytes[8]) {
+    switch (bytes[TYPE_AT]) {
     case LCP_PACKET_DATA:
         data_leaves(sim, from, to, bytes, len, is_lost);
         break;
@@ -190,9 +280,15 @@ sim_watch_sent(struct sim *sim, int from, int to, const uint8_t *bytes, size_t l
         seq->life = sim->nodes[from].life;
         sim_note(sim, from, "beat", "to %c%s", sim_letter(to),
                  is_lost ? " (lost)" : "");
+        if (len > LCP_SIGNED_PACKET_MAX)
+            sim_break(sim, "%c sends a HELLO of %zu bytes", sim_letter(from), len);
+        break;
+    case LCP_PACKET_RECEIPT:
+        receipt_leaves(sim, from, to, bytes, len, is_lost);
         break;
     default:
-        sim_break(sim, "%c sends a packet of type %d", sim_letter(from), bytes[8]);
+        sim_break(sim, "%c sends a packet of type %d", sim_letter(from),
+                  bytes[TYPE_AT]);
     }
 }
 
@@ -224,17 +320,19 @@ sim_watch_delivered(struct sim *sim, const struct sim_event *event)
     sim_mix_number(sim, sim->now_ms);
     if (event->len < LCP_HEADER_BYTES || memcmp(bytes, "LCP1", 4) != 0)
         return;
-    if (bytes[8] == LCP_PACKET_ACK) {
-        ack_arrives(sim, from, to, bytes);
+    if (bytes[TYPE_AT] == LCP_PACKET_ACK) {
+        if (!event->is_foreign && !event->is_corrupt)
+            ack_arrives(sim, from, to, bytes);
         return;
     }
-    if (bytes[8] == LCP_PACKET_DATA) {
-        if (!read_id(bytes + LCP_HEADER_BYTES, event->len - LCP_HEADER_BYTES, id))
+    if (bytes[TYPE_AT] == LCP_PACKET_DATA) {
+        if (!sim_read_id(bytes + LCP_HEADER_BYTES, event->len - LCP_HEADER_BYTES, id))
             return;
         /* Damaged mail must not be acknowledged, unless it is a known message whose
          * signature alone is damaged: that needs no verification. */
-        mail = event->is_corrupt ? sim_find_mail(sim, id) : sim_mail(sim, id, -1, to);
-        if (event->is_corrupt && (mail == NULL || mail->stored == 0))
+        mail = event->is_corrupt || event->is_foreign ? sim_find_mail(sim, id)
+                                                      : sim_mail(sim, id, -1, to);
+        if (mail == NULL || (event->is_corrupt && mail->stored == 0))
             return;
     }
     seq = sim_seqs_put(&sim->delivered, seq_key(to, from, read_seq(bytes)));
@@ -243,260 +341,4 @@ sim_watch_delivered(struct sim *sim, const struct sim_event *event)
         seq->mail = mail->label - 1;
         seq->was_stored = mail->stored > 0;
     }
-}
-
-/* What is committed. */
-
-static bool
-check_in_row(struct sim_node *node, struct sim_mail *mail, const struct lcp_row *row)
-{
-    struct sim *sim = node->sim;
-    struct lcp_key pin;
-    char how[32];
-    int64_t when;
-
-    if (mail->in_number != row->number) {
-        mail->stored++;
-        sim->stored++;
-        sim_say(sim, node->index, row->state == LCP_IN_CONSUMED ? "consumed" : "stored",
-                "m%d", mail->label);
-        if (mail->stored > 1)
-            sim_break(sim, "%c stored m%d twice", sim_letter(node->index), mail->label);
-        if (mail->to != node->index)
-            sim_break(sim, "%c stored m%d, which is not for it",
-                      sim_letter(node->index), mail->label);
-        if (node->watch->ops->pin_get(node->watch, row->peer, &pin, how, &when) !=
-                LCP_OK ||
-            !lcp_key_eq(&pin, &row->key))
-            sim_break(sim,
-                      "%c stored m%d under a key that is not the one pinned for %s",
-                      sim_letter(node->index), mail->label, row->peer);
-        mail->in_number = row->number;
-        mail->in_state = row->state;
-        return true;
-    }
-    if (row->state < mail->in_state)
-        sim_break(sim, "%c moved received m%d back from state %d to %d",
-                  sim_letter(node->index), mail->label, mail->in_state, row->state);
-    mail->in_state = row->state;
-    return true;
-}
-
-static const char *
-out_state_name(int state)
-{
-    return lcp_ipc_sent_state_name(state);
-}
-
-static bool
-check_out_row(struct sim_node *node, struct sim_mail *mail, const struct lcp_row *row)
-{
-    struct sim *sim = node->sim;
-
-    if (mail->out_number != row->number) {
-        if (mail->is_ours)
-            sim_break(sim, "%c has m%d twice in its outbox", sim_letter(node->index),
-                      mail->label);
-        mail->is_ours = true;
-        mail->out_number = row->number;
-        mail->out_state = LCP_SENT_QUEUED;
-    }
-    if (row->state < mail->out_state)
-        sim_break(sim, "%c moved m%d back from %s to %s", sim_letter(node->index),
-                  mail->label, out_state_name(mail->out_state),
-                  out_state_name(row->state));
-    if (row->state == mail->out_state)
-        return true;
-    mail->out_state = row->state;
-    sim_say(sim, node->index, "settled", "m%d %s", mail->label,
-            out_state_name(row->state));
-    if (row->state == LCP_SENT_ACKED && mail->stored == 0)
-        sim_break(sim, "%c counts m%d as acknowledged, its receiver does not have it",
-                  sim_letter(node->index), mail->label);
-    if (row->state != LCP_SENT_ACKED && !mail->may_end)
-        sim_break(sim, "%c gave m%d up (%s)", sim_letter(node->index), mail->label,
-                  out_state_name(row->state));
-    return true;
-}
-
-static bool
-check_row(void *ctx, const struct lcp_row *row)
-{
-    struct sim_node *node = ctx;
-    int other = row->peer[0] != '\0' ? sim_index(row->peer[0]) : -1;
-    struct sim_mail *mail;
-
-    node->watched = row->changed;
-    if (row->dir == LCP_IN) {
-        mail = sim_mail(node->sim, row->id, other, node->index);
-        return check_in_row(node, mail, row);
-    }
-    mail = sim_mail(node->sim, row->id, node->index, other);
-    if (mail->from < 0)
-        mail->from = node->index;
-    return check_out_row(node, mail, row);
-}
-
-static void
-check_pins(struct sim_node *node)
-{
-    struct sim *sim = node->sim;
-
-    for (int i = 0; i < SIM_ENDPOINTS; i++) {
-        char name[2] = {sim_letter(i), '\0'}, how[32];
-        struct lcp_key key;
-        int64_t when;
-
-        if (node->watch->ops->pin_get(node->watch, name, &key, how, &when) != LCP_OK)
-            continue;
-        if (lcp_key_is_set(&node->pins[i]) && !lcp_key_eq(&node->pins[i], &key) &&
-            !node->may_repin)
-            sim_break(sim, "%c changed the key pinned for %s", sim_letter(node->index),
-                      name);
-        if (!lcp_key_is_set(&node->pins[i]))
-            sim_note(sim, node->index, "pinned", "%s (%s)", name, how);
-        node->pins[i] = key;
-    }
-}
-
-uint32_t
-sim_last_seq(const struct sim *sim, char node)
-{
-    return sim->nodes[sim_index(node)].last_seq;
-}
-
-bool
-sim_has_pinned(const struct sim *sim, char node, char peer)
-{
-    return lcp_key_is_set(&sim->nodes[sim_index(node)].pins[sim_index(peer)]);
-}
-
-void
-sim_watch_commit(struct sim_node *node)
-{
-    if (node->watch->ops->each_changed(node->watch, node->watched, UINT32_MAX,
-                                       check_row, node) != LCP_OK)
-        sim_break(node->sim, "%c's record cannot be read", sim_letter(node->index));
-    check_pins(node);
-}
-
-/* What a client is told. */
-
-static bool
-member_text(const struct lcp_json *doc, const char *name, char *out, size_t cap)
-{
-    uint32_t at = lcp_json_member(doc, 0, name);
-
-    return at != 0 && lcp_json_is(doc, at, LCP_JSON_STRING) &&
-           lcp_json_string(doc, at, out, cap, NULL) == LCP_OK;
-}
-
-void
-sim_watch_reply(struct sim *sim, const struct sim_request *request)
-{
-    struct lcp_json_node rows[64];
-    struct lcp_json doc = {.nodes = rows, .cap = 64};
-    char id[LCP_ID_MAX + 1], state[32];
-    struct sim_mail *mail;
-
-    if (lcp_json_parse(lcp_span(request->reply, strcspn(request->reply, "\n")), &doc) !=
-        LCP_JSON_FAULT_NONE) {
-        sim_break(sim, "an answer is no JSON: %.80s", request->reply);
-        return;
-    }
-    if (!lcp_json_is(&doc, lcp_json_member(&doc, 0, "accepted"), LCP_JSON_TRUE) ||
-        !member_text(&doc, "id", id, sizeof(id)) ||
-        !member_text(&doc, "state", state, sizeof(state)))
-        return;
-    mail = sim_find_mail(sim, id);
-    if (mail == NULL || !mail->is_ours) {
-        sim_break(sim, "%c accepted %s, which is not on its disk",
-                  sim_letter(request->node), id);
-        return;
-    }
-    mail->is_accepted = true;
-    if (strcmp(state, "acked") == 0 && mail->stored == 0)
-        sim_break(sim, "%c says that m%d arrived, which it did not",
-                  sim_letter(request->node), mail->label);
-}
-
-/* What remains. */
-
-static bool
-is_undelivered(const struct sim_mail *mail)
-{
-    bool has_ended = mail->may_end && mail->out_state > LCP_SENT_QUEUED;
-
-    return mail->is_accepted && !has_ended && mail->out_state != LCP_SENT_ACKED;
-}
-
-size_t
-sim_undelivered(const struct sim *sim)
-{
-    size_t count = 0;
-
-    for (size_t i = 0; i < sim->mail_count; i++)
-        count += is_undelivered(&sim->mails[i]);
-    return count;
-}
-
-size_t
-sim_stored(const struct sim *sim)
-{
-    return sim->stored;
-}
-
-struct tally {
-    struct sim *sim;
-    uint64_t rows;
-};
-
-static bool
-count_row(void *ctx, const struct lcp_row *row)
-{
-    struct tally *tally = ctx;
-    const struct sim_mail *mail = sim_find_mail(tally->sim, row->id);
-
-    if (mail == NULL || mail->out_number != row->number ||
-        mail->out_state != row->state)
-        sim_break(tally->sim,
-                  "the record holds a message #%d that nobody saw committed",
-                  (int)row->number);
-    tally->rows++;
-    return true;
-}
-
-/* Reads the outboxes once more from the beginning: what was accepted is there, and
- * nothing else. */
-static void
-check_outbox(struct sim *sim, int index)
-{
-    struct sim_node *node = &sim->nodes[index];
-    struct lcp_query query = {
-        .dir = LCP_OUT, .state_max = INT32_MAX, .without_raw = true};
-    struct tally tally = {.sim = sim};
-    uint64_t want = 0;
-
-    for (size_t i = 0; i < sim->mail_count; i++)
-        want += sim->mails[i].is_ours && sim->mails[i].from == index;
-    if (node->watch->ops->each(node->watch, &query, count_row, &tally) != LCP_OK ||
-        tally.rows != want)
-        sim_break(sim, "%c's outbox holds %d messages, not %d", sim_letter(index),
-                  (int)tally.rows, (int)want);
-}
-
-void
-sim_expect_all_delivered(struct sim *sim)
-{
-    for (size_t i = 0; i < sim->mail_count; i++) {
-        const struct sim_mail *mail = &sim->mails[i];
-
-        if (is_undelivered(mail))
-            sim_break(sim, "m%d from %c to %c was accepted and is %s%s", mail->label,
-                      sim_letter(mail->from), sim_letter(mail->to),
-                      out_state_name(mail->out_state),
-                      mail->stored > 0 ? ", though stored" : "");
-    }
-    for (int i = 0; i < sim->options.nodes; i++)
-        check_outbox(sim, i);
 }

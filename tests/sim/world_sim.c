@@ -203,6 +203,13 @@ world_lost(struct lcp_world *world, const char *why)
               sim_letter(self(world)->index), why);
 }
 
+static void
+world_who(struct lcp_world *world, uint64_t client, char out[static LCP_WHO_MAX])
+{
+    (void)world;
+    (void)snprintf(out, LCP_WHO_MAX, "uid 1, pid %d", (int)client);
+}
+
 static const struct lcp_world_ops world_ops = {
     .mono_ms = world_mono_ms,
     .wall_ms = world_wall_ms,
@@ -210,6 +217,7 @@ static const struct lcp_world_ops world_ops = {
     .send = world_send,
     .work = world_work,
     .reply = world_reply,
+    .who = world_who,
     .log = world_log,
     .lost = world_lost,
 };
@@ -231,6 +239,7 @@ configure(struct sim_node *node, struct lcp_conf *conf, struct lcp_conf_peer *pe
         .heartbeat_ms = 30000,
         .peer_timeout_ms = 120000,
         .ttl_s = 86400,
+        .is_timing_fixed = sim->options.is_timing_fixed,
         .peers_max = DEFAULT_PEERS,
         .peers = peers,
     };
@@ -246,6 +255,8 @@ configure(struct sim_node *node, struct lcp_conf *conf, struct lcp_conf_peer *pe
             peer->key = sim->nodes[i].identity.key;
         conf->peer_count++;
     }
+    if (sim->options.configure != NULL)
+        sim->options.configure(sim, sim_letter(node->index), conf);
 }
 
 void
@@ -261,6 +272,11 @@ sim_start(struct sim *sim, char letter)
                                      .version = "sim"};
 
     assert(node->pump == NULL && conf != NULL);
+    if (node->is_legacy) {
+        sim_legacy_start(node);
+        free(conf);
+        return;
+    }
     if (lcp_store_memory_open(node->disk, false, &node->writer) != LCP_OK ||
         lcp_store_memory_open(node->disk, true, &node->reader) != LCP_OK)
         assert(!"no memory");
@@ -316,6 +332,10 @@ sim_crash(struct sim *sim, char letter, enum sim_crash_point point)
 {
     struct sim_node *node = sim_node(sim, letter);
 
+    if (node->is_legacy && node->is_legacy_up) {
+        sim_count(sim, SIM_CRASH);
+        sim_legacy_stop(node);
+    }
     if (node->pump == NULL)
         return;
     if (point == SIM_CRASH_NOW) {
@@ -335,7 +355,9 @@ sim_disarm(struct sim *sim, char letter)
 bool
 sim_is_up(const struct sim *sim, char letter)
 {
-    return sim->nodes[sim_index(letter)].pump != NULL;
+    const struct sim_node *node = &sim->nodes[sim_index(letter)];
+
+    return node->is_legacy ? node->is_legacy_up : node->pump != NULL;
 }
 
 /* After every call into the pump: when does it want to be called again? */
@@ -431,7 +453,7 @@ carry_out(struct sim *sim, struct sim_event *event)
         event->call(sim, event->arg);
         return;
     }
-    if (node == NULL || node->pump == NULL ||
+    if (node == NULL || (node->pump == NULL && !node->is_legacy_up) ||
         (event->life != 0 && event->life != node->life)) {
         free(event->bytes);
         return;
@@ -503,6 +525,7 @@ make_node(struct sim *sim, int index)
         assert(!"no memory");
     for (int i = 0; i < sim->options.nodes; i++)
         node->with_key[i] = sim->options.with_keys;
+    node->is_legacy = index >= sim->options.nodes - sim->options.legacy;
 }
 
 struct sim *
@@ -556,6 +579,10 @@ sim_free(struct sim *sim)
         free(sim->requests[i].json);
         free(sim->requests[i].reply);
     }
+    for (size_t i = 0; i < sim->try_count; i++)
+        free(sim->tries[i].bytes);
+    free(sim->tries);
+    sim_forget_recorded(sim);
     free(sim->heap);
     free(sim->requests);
     free(sim->mails);

@@ -21,6 +21,7 @@ enum {
     SIM_HANDS = 3,
     SIM_TEXT_MAX = 512,
     SIM_WINDOW_MAX = 8, /* docs/protocol.md "Rules", 7 */
+    SIM_WINDOW_1_2_MAX = 64,
 };
 
 /* Faults that a run counts; names in sim_fault_name. */
@@ -40,6 +41,9 @@ enum sim_fault {
     SIM_SLEEP,
     SIM_CLOCK_JUMP,
     SIM_IMPOSTOR,
+    SIM_REPLAY,   /* a recorded datagram came once more, or to somebody else */
+    SIM_MUTATION, /* the same, altered by somebody who knows the format but no key */
+    SIM_FLOOD,    /* junk in a peer's name, a hundred and more at once */
     SIM_FAULTS
 };
 const char *sim_fault_name(enum sim_fault fault);
@@ -48,6 +52,8 @@ const char *sim_fault_name(enum sim_fault fault);
 struct sim_link {
     uint32_t delay_min_ms, delay_max_ms;
     unsigned loss, duplication, corruption;
+    unsigned truncation;
+    unsigned copies; /* how many more a duplicated one makes; 0 counts as 1 */
     bool is_cut;
     uint32_t drop_next; /* of what carries or acknowledges mail */
     uint64_t last_arrival_ms;
@@ -66,15 +72,20 @@ enum sim_crash_point {
 };
 
 struct sim;
+struct lcp_conf;
 
 struct sim_options {
     uint64_t seed;
     int nodes;
-    bool with_keys;  /* configured keys; else pinned at first contact */
-    bool with_x;     /* everybody has a peer X without a key, where nobody lives */
-    bool may_end;    /* any mail may be cancelled or expire */
-    bool keep_trace; /* text, for sim_expect and for people */
-    bool trace_all;  /* also heartbeats, crashes and log lines */
+    int legacy;           /* the last so many of them are models of the Python node */
+    bool with_keys;       /* configured keys; else pinned at first contact */
+    bool with_x;          /* everybody has a peer X without a key, where nobody lives */
+    bool may_end;         /* any mail may be cancelled or expire */
+    bool keep_trace;      /* text, for sim_expect and for people */
+    bool trace_all;       /* also heartbeats, crashes and log lines */
+    bool is_timing_fixed; /* Timing = fixed */
+    /* Changes what every node has configured, at each start. NULL: nothing. */
+    void (*configure)(struct sim *sim, char node, struct lcp_conf *conf);
 };
 
 /* Links of 10 ms without faults, hands that take no time, nodes that have met. Time
@@ -84,6 +95,7 @@ struct sim *sim_new_with(const struct sim_options *options);
 void sim_free(struct sim *sim);
 
 uint64_t sim_now_ms(const struct sim *sim);
+uint64_t sim_seed(const struct sim *sim);
 void sim_run_ms(struct sim *sim, uint64_t ms);
 struct sim_random *sim_chance(struct sim *sim);
 
@@ -123,8 +135,28 @@ const char *sim_reply(const struct sim *sim, int request);
 /* The message with this id may be cancelled or expire; without this that breaks
  * a promise. */
 void sim_may_end(struct sim *sim, char from, char to, const char *id);
-/* Archives and hands out whatever lies in the inbox. */
-void sim_check_and_ack(struct sim *sim, char node);
+/* An agent's look into its inbox: CHECK, then SHOWN for what came, as our clients do,
+ * and with done ACK of the same. */
+void sim_look(struct sim *sim, char node, bool done);
+/* Asks the node to refuse the mail with this id. */
+int sim_refuse(struct sim *sim, char node, const char *id);
+/* PAUSE or RESUME of a peer (0: of all). */
+int sim_pause(struct sim *sim, char node, char peer, bool is_paused);
+/* A model of the Python node sends a message: five tries, then it forgets it. */
+void sim_legacy_send(struct sim *sim, char from, char to, const char *id,
+                     const char *text);
+bool sim_is_legacy(const struct sim *sim, char node);
+/* The word that `from` signs with its own key about a message, digest as given (NULL:
+ * the right one), comes to `to`. */
+void sim_forge_receipt(struct sim *sim, char from, char to, enum lcp_word word,
+                       const char *id, const uint8_t *digest);
+/* An attacker on the path: hears every datagram (the last 4,096 are kept), knows no
+ * key. pick chooses among the recorded. False: nothing recorded yet. */
+bool sim_replay(struct sim *sim, uint64_t pick, bool to_another);
+bool sim_mutate(struct sim *sim, uint64_t pick);
+void sim_flood(struct sim *sim, char as, char to, unsigned count);
+/* The newest recorded datagram of this packet type on this way comes again. */
+bool sim_replay_last(struct sim *sim, char from, char to, enum lcp_packet_type type);
 
 /* A signed message of somebody who sends from the endpoint of `as`: the key is made
  * from `who`. */
@@ -136,8 +168,8 @@ bool sim_has_pinned(const struct sim *sim, char node, char peer);
 /* Any bytes from that endpoint. */
 void sim_inject(struct sim *sim, char as, char to, struct lcp_span bytes);
 
-/* Mail that was accepted and neither cancelled nor expired, and is not
- * acknowledged yet. */
+/* Mail that was accepted and neither cancelled nor expired, and of which its sender
+ * does not know that its receiver has it. */
 size_t sim_undelivered(const struct sim *sim);
 /* Received messages in the records of all nodes. */
 size_t sim_stored(const struct sim *sim);
@@ -147,8 +179,12 @@ uint64_t sim_counter(struct sim *sim, char node, const char *name);
 uint64_t sim_fault_count(const struct sim *sim, enum sim_fault fault);
 /* The first broken promise, or NULL. */
 const char *sim_violation(const struct sim *sim);
-/* Ends the run: whatever was accepted must have arrived by now. */
-void sim_expect_all_delivered(struct sim *sim);
+/* Ends the run: whatever was accepted must have arrived by now, and with told the
+ * senders must know what became of it. */
+void sim_expect_all_delivered(struct sim *sim, bool told);
+/* The state of the message at its sender and at its receiver, -100 when it has none. */
+int sim_out_state(struct sim *sim, const char *id);
+int sim_in_state(struct sim *sim, const char *id);
 /* Of every datagram, commit and reply, in order. */
 uint64_t sim_hash(const struct sim *sim);
 
