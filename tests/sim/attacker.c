@@ -79,21 +79,23 @@ sim_replay(struct sim *sim, uint64_t pick, bool to_another)
     return true;
 }
 
-bool
-sim_replay_last(struct sim *sim, char from, char to, enum lcp_packet_type type)
+unsigned
+sim_replay_each(struct sim *sim, char from, char to, enum lcp_packet_type type)
 {
-    uint64_t i = sim->recorded_count;
+    uint64_t first = sim->recorded_count > SIM_RECORDED_MAX
+                         ? sim->recorded_count - SIM_RECORDED_MAX
+                         : 0;
+    unsigned count = 0;
 
-    while (i-- > 0 && sim->recorded_count - i <= SIM_RECORDED_MAX) {
+    for (uint64_t i = first; i < sim->recorded_count; i++) {
         const struct sim_recorded *r = &sim->recorded[i % SIM_RECORDED_MAX];
 
         if (r->from != sim_index(from) || r->to != sim_index(to) ||
             r->len < LCP_HEADER_BYTES || r->bytes[TYPE_AT] != type)
             continue;
-        say(sim, r->from, r->to, r->bytes, r->len, false, 1);
-        return true;
+        say(sim, r->from, r->to, r->bytes, r->len, false, 1 + count++);
     }
-    return false;
+    return count;
 }
 
 /* Another type, another number, a byte of the payload, or the end cut off. */

@@ -155,8 +155,10 @@ void sim_forge_receipt(struct sim *sim, char from, char to, enum lcp_word word,
 bool sim_replay(struct sim *sim, uint64_t pick, bool to_another);
 bool sim_mutate(struct sim *sim, uint64_t pick);
 void sim_flood(struct sim *sim, char as, char to, unsigned count);
-/* The newest recorded datagram of this packet type on this way comes again. */
-bool sim_replay_last(struct sim *sim, char from, char to, enum lcp_packet_type type);
+/* Every recorded datagram of this packet type on this way comes again, the newest last;
+ * how many. */
+unsigned sim_replay_each(struct sim *sim, char from, char to,
+                         enum lcp_packet_type type);
 
 /* A signed message of somebody who sends from the endpoint of `as`: the key is made
  * from `who`. */
