@@ -119,7 +119,7 @@ archive_all(struct lcp_store *s, uint64_t first, uint64_t last)
 
     must(s->ops->begin(s), "begin");
     for (uint64_t number = first; number <= last; number++)
-        must(s->ops->set_state(s, LCP_IN, number, LCP_IN_ARCHIVED, NULL, 1, &moved),
+        must(lcp_store_set_state(s, LCP_IN, number, LCP_IN_ARCHIVED, NULL, 1, &moved),
              "set_state");
     must(s->ops->commit(s), "commit");
     must(s->ops->checkpoint(s, false), "checkpoint");

@@ -18,9 +18,11 @@ lcp_blob_drop(struct lcp_blob *blob)
 }
 
 void
-lcp_version_drop(struct lcp_version *v)
+lcp_slot_version_drop(struct lcp_slot_version *v)
 {
     lcp_blob_drop(v->reason);
+    lcp_blob_drop(v->detail);
+    lcp_blob_drop(v->evidence);
     lcp_blob_drop(v->raw);
     memset(v, 0, sizeof(*v));
 }
@@ -36,7 +38,7 @@ lcp_memory_hash(const char *id)
     return hash;
 }
 
-const struct lcp_version *
+const struct lcp_slot_version *
 lcp_memory_see(const struct lcp_memory_store *m, size_t index)
 {
     const struct lcp_slot *slot = &m->disk->slots[index];
@@ -110,7 +112,7 @@ memory_rollback(struct lcp_store *s)
         return;
     for (size_t i = 0; i < d->dirty_count; i++) {
         d->slots[d->dirty[i]].is_dirty = false;
-        lcp_version_drop(&d->slots[d->dirty[i]].dirty);
+        lcp_slot_version_drop(&d->slots[d->dirty[i]].dirty);
     }
     d->dirty_count = 0;
     /* Newest first, so that each one is the head of its chain when it goes. */
@@ -159,7 +161,7 @@ memory_commit(struct lcp_store *s)
         struct lcp_slot *slot = &d->slots[d->dirty[i]];
 
         if (slot->is_committed)
-            lcp_version_drop(&slot->committed);
+            lcp_slot_version_drop(&slot->committed);
         slot->committed = slot->dirty;
         slot->is_committed = true;
         slot->is_dirty = false;
@@ -216,7 +218,7 @@ lcp_memory_disk_free(struct lcp_memory_disk *disk)
         return;
     assert(disk->handles == 0);
     for (size_t i = 0; i < disk->count; i++) {
-        lcp_version_drop(&disk->slots[i].committed);
+        lcp_slot_version_drop(&disk->slots[i].committed);
         free(disk->slots[i].text);
     }
     lcp_memory_side_free(&disk->side);
@@ -251,8 +253,9 @@ static const struct lcp_store_ops memory_ops = {
     .find_in = lcp_memory_find_in,
     .find_out = lcp_memory_find_out,
     .add = lcp_memory_add,
-    .set_state = lcp_memory_set_state,
+    .change = lcp_memory_change,
     .set_transmitted = lcp_memory_set_transmitted,
+    .set_told = lcp_memory_set_told,
     .resign = lcp_memory_resign,
     .get = lcp_memory_get,
     .each = lcp_memory_each,
@@ -260,6 +263,9 @@ static const struct lcp_store_ops memory_ops = {
     .each_in_thread = lcp_memory_each_in_thread,
     .resolve = lcp_memory_resolve,
     .each_queued = lcp_memory_each_queued,
+    .each_owed = lcp_memory_each_owed,
+    .each_creditor = lcp_memory_each_creditor,
+    .usage = lcp_memory_usage,
     .counts = lcp_memory_counts,
     .queued_to = lcp_memory_queued_to,
     .next_expiry = lcp_memory_next_expiry,
@@ -270,6 +276,12 @@ static const struct lcp_store_ops memory_ops = {
     .pin_get = lcp_memory_pin_get,
     .pin_put = lcp_memory_pin_put,
     .pin_del = lcp_memory_pin_del,
+    .peer_get = lcp_memory_peer_get,
+    .peer_put = lcp_memory_peer_put,
+    .peer_del = lcp_memory_peer_del,
+    .each_paused = lcp_memory_each_paused,
+    .audit_add = lcp_memory_audit_add,
+    .each_audit = lcp_memory_each_audit,
     .meta_get = lcp_memory_meta_get,
     .meta_put = lcp_memory_meta_put,
 };

@@ -14,13 +14,12 @@ blob_text(const struct lcp_blob *blob)
     return blob != NULL ? (const char *)blob->bytes : "";
 }
 
-/* Hands one message out; false ends the walk. */
-static bool
-hand_out(const struct lcp_memory_store *m, size_t index, bool without_raw,
-         lcp_row_fn *fn, void *ctx)
+bool
+lcp_memory_hand_out(const struct lcp_memory_store *m, size_t index, bool without_raw,
+                    bool with_evidence, lcp_row_fn *fn, void *ctx)
 {
     const struct lcp_slot *slot = &m->disk->slots[index];
-    const struct lcp_version *v = lcp_memory_see(m, index);
+    const struct lcp_slot_version *v = lcp_memory_see(m, index);
     struct lcp_row row = {.number = index + 1,
                           .changed = v->changed,
                           .dir = slot->dir,
@@ -31,24 +30,37 @@ hand_out(const struct lcp_memory_store *m, size_t index, bool without_raw,
                           .type = slot->type,
                           .reply_to = slot->reply_to,
                           .reason = blob_text(v->reason),
+                          .detail = blob_text(v->detail),
                           .file = slot->file,
+                          .wants_receipts = slot->wants_receipts,
+                          .owes = v->owes,
                           .wall_ms = slot->wall_ms,
                           .state_wall_ms = v->state_wall_ms,
                           .was_transmitted = v->was_transmitted,
-                          .expires_life_ms = slot->expires_life_ms};
+                          .expires_life_ms = v->expires_life_ms};
 
     memcpy(row.digest, slot->digest, sizeof(row.digest));
+    memcpy(row.canon_digest, v->canon_digest, sizeof(row.canon_digest));
     if (!without_raw && v->raw != NULL)
         row.raw = lcp_span(v->raw->bytes, v->raw->len);
+    if (with_evidence && v->evidence != NULL)
+        row.evidence = lcp_span(v->evidence->bytes, v->evidence->len);
     return fn(ctx, &row);
 }
 
+static bool
+hand_out(const struct lcp_memory_store *m, size_t index, bool without_raw,
+         lcp_row_fn *fn, void *ctx)
+{
+    return lcp_memory_hand_out(m, index, without_raw, false, fn, ctx);
+}
+
 /* A message in the outbox that still has to go; peer NULL: to anyone. */
-static const struct lcp_version *
+static const struct lcp_slot_version *
 see_queued(const struct lcp_memory_store *m, size_t index, const char *peer)
 {
     const struct lcp_slot *slot = &m->disk->slots[index];
-    const struct lcp_version *v = lcp_memory_see(m, index);
+    const struct lcp_slot_version *v = lcp_memory_see(m, index);
 
     if (v == NULL || slot->dir != LCP_OUT || v->state != LCP_SENT_QUEUED)
         return NULL;
@@ -58,7 +70,7 @@ see_queued(const struct lcp_memory_store *m, size_t index, const char *peer)
 static void
 found(const struct lcp_memory_store *m, size_t index, struct lcp_row *row)
 {
-    const struct lcp_version *v = lcp_memory_see(m, index);
+    const struct lcp_slot_version *v = lcp_memory_see(m, index);
 
     row->dir = m->disk->slots[index].dir;
     row->number = index + 1;
@@ -108,6 +120,9 @@ lcp_memory_find_out(struct lcp_store *s, const char *id, struct lcp_row *row)
     if (at == SIZE_MAX)
         return LCP_ENOTFOUND;
     found(m, at, row);
+    row->peer = m->disk->slots[at].peer;
+    row->was_transmitted = lcp_memory_see(m, at)->was_transmitted;
+    memcpy(row->canon_digest, lcp_memory_see(m, at)->canon_digest, LCP_DIGEST_BYTES);
     return LCP_OK;
 }
 
@@ -119,7 +134,7 @@ lcp_memory_get(struct lcp_store *s, uint64_t number, lcp_row_fn *fn, void *ctx)
     if (number == 0 || number > m->disk->count ||
         lcp_memory_see(m, (size_t)number - 1) == NULL)
         return LCP_ENOTFOUND;
-    hand_out(m, (size_t)number - 1, false, fn, ctx);
+    lcp_memory_hand_out(m, (size_t)number - 1, false, true, fn, ctx);
     return LCP_OK;
 }
 
@@ -127,12 +142,14 @@ static bool
 fits(const struct lcp_memory_store *m, size_t index, const struct lcp_query *q)
 {
     const struct lcp_slot *slot = &m->disk->slots[index];
-    const struct lcp_version *v = lcp_memory_see(m, index);
+    const struct lcp_slot_version *v = lcp_memory_see(m, index);
 
     return v != NULL && slot->dir == q->dir && v->state >= q->state_min &&
            v->state <= q->state_max &&
            (q->peer == NULL || strcmp(slot->peer, q->peer) == 0) &&
-           (q->type == NULL || strcmp(slot->type, q->type) == 0);
+           (q->type == NULL || strcmp(slot->type, q->type) == 0) &&
+           !(q->without_paused && q->dir == LCP_IN &&
+             lcp_memory_is_paused(m, slot->peer));
 }
 
 enum lcp_err
@@ -185,7 +202,7 @@ lcp_memory_each_changed(struct lcp_store *s, uint64_t after, uint32_t limit,
     if (changes == NULL)
         return LCP_ENOMEM;
     for (size_t i = 0; i < m->disk->count; i++) {
-        const struct lcp_version *v = lcp_memory_see(m, i);
+        const struct lcp_slot_version *v = lcp_memory_see(m, i);
 
         if (v != NULL && v->changed > after)
             changes[count++] = (struct change){v->changed, i};
@@ -319,7 +336,7 @@ lcp_memory_each_queued(struct lcp_store *s, const char *peer, uint64_t after,
     if (after > from)
         from = after < m->disk->count ? (size_t)after : m->disk->count;
     for (size_t i = from; i < m->disk->count; i++) {
-        const struct lcp_version *v = see_queued(m, i, peer);
+        const struct lcp_slot_version *v = see_queued(m, i, peer);
         size_t len;
 
         if (v == NULL)
@@ -338,25 +355,6 @@ lcp_memory_each_queued(struct lcp_store *s, const char *peer, uint64_t after,
 }
 
 enum lcp_err
-lcp_memory_counts(struct lcp_store *s, struct lcp_store_counts *out)
-{
-    const struct lcp_memory_store *m = lcp_memory(s);
-    const struct lcp_memory_disk *d = m->disk;
-
-    memset(out, 0, sizeof(*out));
-    out->total = d->writer == m ? d->count : d->committed_count;
-    for (size_t i = d->pending_from; i < d->count; i++) {
-        const struct lcp_version *v = lcp_memory_see(m, i);
-
-        if (v == NULL || d->slots[i].dir != LCP_IN || v->state >= LCP_IN_ARCHIVED)
-            continue;
-        out->inbox++;
-        out->unhanded += v->state == LCP_IN_STORED;
-    }
-    return lcp_memory_queued_to(s, NULL, &out->queued);
-}
-
-enum lcp_err
 lcp_memory_queued_to(struct lcp_store *s, const char *peer, uint64_t *count)
 {
     const struct lcp_memory_store *m = lcp_memory(s);
@@ -364,40 +362,5 @@ lcp_memory_queued_to(struct lcp_store *s, const char *peer, uint64_t *count)
     *count = 0;
     for (size_t i = m->disk->queued_from; i < m->disk->count; i++)
         *count += see_queued(m, i, peer) != NULL;
-    return LCP_OK;
-}
-
-enum lcp_err
-lcp_memory_next_expiry(struct lcp_store *s, uint64_t *life_ms)
-{
-    const struct lcp_memory_store *m = lcp_memory(s);
-
-    *life_ms = 0;
-    for (size_t i = m->disk->queued_from; i < m->disk->count; i++) {
-        uint64_t expires = m->disk->slots[i].expires_life_ms;
-
-        if (expires != 0 && (*life_ms == 0 || expires < *life_ms) &&
-            see_queued(m, i, NULL) != NULL)
-            *life_ms = expires;
-    }
-    return LCP_OK;
-}
-
-enum lcp_err
-lcp_memory_each_expired(struct lcp_store *s, uint64_t life_ms, uint32_t limit,
-                        lcp_row_fn *fn, void *ctx)
-{
-    const struct lcp_memory_store *m = lcp_memory(s);
-    uint32_t count = 0;
-
-    for (size_t i = m->disk->queued_from; i < m->disk->count && count < limit; i++) {
-        uint64_t expires = m->disk->slots[i].expires_life_ms;
-
-        if (expires == 0 || expires > life_ms || see_queued(m, i, NULL) == NULL)
-            continue;
-        count++;
-        if (!hand_out(m, i, false, fn, ctx))
-            break;
-    }
     return LCP_OK;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The store in memory: its small tables, pins, numbers and ids seen from anyone. A
+ * The store in memory: its small tables: pins, peers, the audit record, numbers,
+ * ids seen from anyone. A
  * batch that writes to them works on a copy, which replaces the original at its commit.
  */
 #include "store/memory.h"
@@ -13,6 +14,8 @@ lcp_memory_side_free(struct lcp_memory_side *side)
     free(side->pins);
     free(side->metas);
     free(side->seen);
+    free(side->peers);
+    free(side->audits);
     memset(side, 0, sizeof(*side));
 }
 
@@ -65,8 +68,11 @@ draft(struct lcp_store *s, struct lcp_memory_side **out)
         side->pins = copy(d->side.pins, side->pin_count, sizeof(*side->pins));
         side->metas = copy(d->side.metas, side->meta_count, sizeof(*side->metas));
         side->seen = copy(d->side.seen, side->seen_count, sizeof(*side->seen));
+        side->peers = copy(d->side.peers, side->peer_count, sizeof(*side->peers));
+        side->audits = copy(d->side.audits, side->audit_count, sizeof(*side->audits));
         d->side_draft = side;
-        if (side->pins == NULL || side->metas == NULL || side->seen == NULL) {
+        if (side->pins == NULL || side->metas == NULL || side->seen == NULL ||
+            side->peers == NULL || side->audits == NULL) {
             lcp_memory_side_rollback(d);
             return LCP_ENOMEM;
         }
@@ -184,6 +190,142 @@ lcp_memory_pin_del(struct lcp_store *s, const char *peer)
     pin = find_pin(side, peer);
     if (pin != NULL)
         *pin = side->pins[--side->pin_count];
+    return LCP_OK;
+}
+
+/* The place of a peer in their order, there or not. */
+static size_t
+place_of_peer(const struct lcp_memory_side *side, const char *name, bool *is_there)
+{
+    size_t at = 0;
+
+    while (at < side->peer_count && strcmp(side->peers[at].name, name) < 0)
+        at++;
+    *is_there = at < side->peer_count && strcmp(side->peers[at].name, name) == 0;
+    return at;
+}
+
+enum lcp_err
+lcp_memory_peer_get(struct lcp_store *s, const char *peer, struct lcp_store_peer *out)
+{
+    const struct lcp_memory_side *side = lcp_memory_side(lcp_memory(s));
+    bool is_there;
+    size_t at = place_of_peer(side, peer, &is_there);
+
+    memset(out, 0, sizeof(*out));
+    if (is_there)
+        *out = side->peers[at].row;
+    return LCP_OK;
+}
+
+enum lcp_err
+lcp_memory_peer_put(struct lcp_store *s, const char *peer,
+                    const struct lcp_store_peer *row)
+{
+    struct lcp_memory_side *side = NULL;
+    bool is_there;
+    size_t at;
+    enum lcp_err err = draft(s, &side);
+
+    if (err == LCP_OK)
+        err = lcp_row_check_peer(peer, row);
+    if (err != LCP_OK)
+        return err;
+    at = place_of_peer(side, peer, &is_there);
+    if (!is_there) {
+        struct lcp_memory_peer *grown = realloc(side->peers, (side->peer_count + 1) *
+                                                                 sizeof(*grown));
+
+        if (grown == NULL)
+            return LCP_ENOMEM;
+        side->peers = grown;
+        memmove(&grown[at + 1], &grown[at], (side->peer_count - at) * sizeof(*grown));
+        side->peer_count++;
+        memcpy(grown[at].name, peer, strlen(peer) + 1);
+    }
+    side->peers[at].row = *row;
+    return LCP_OK;
+}
+
+enum lcp_err
+lcp_memory_peer_del(struct lcp_store *s, const char *peer)
+{
+    struct lcp_memory_side *side = NULL;
+    bool is_there;
+    size_t at;
+    enum lcp_err err = draft(s, &side);
+
+    if (err != LCP_OK)
+        return err;
+    at = place_of_peer(side, peer, &is_there);
+    if (is_there) {
+        side->peer_count--;
+        memmove(&side->peers[at], &side->peers[at + 1],
+                (side->peer_count - at) * sizeof(*side->peers));
+    }
+    return LCP_OK;
+}
+
+bool
+lcp_memory_is_paused(const struct lcp_memory_store *m, const char *peer)
+{
+    const struct lcp_memory_side *side = lcp_memory_side(m);
+
+    for (size_t i = 0; i < side->peer_count; i++)
+        if (side->peers[i].row.is_paused &&
+            (side->peers[i].name[0] == '\0' || strcmp(side->peers[i].name, peer) == 0))
+            return true;
+    return false;
+}
+
+enum lcp_err
+lcp_memory_each_paused(struct lcp_store *s, bool (*fn)(void *ctx, const char *peer),
+                       void *ctx)
+{
+    const struct lcp_memory_side *side = lcp_memory_side(lcp_memory(s));
+
+    for (size_t i = 0; i < side->peer_count; i++)
+        if (side->peers[i].row.is_paused && !fn(ctx, side->peers[i].name))
+            break;
+    return LCP_OK;
+}
+
+enum lcp_err
+lcp_memory_audit_add(struct lcp_store *s, const struct lcp_audit *audit)
+{
+    struct lcp_memory_side *side = NULL;
+    struct lcp_audit_draft *grown;
+    enum lcp_err err = draft(s, &side);
+
+    if (err != LCP_OK)
+        return err;
+    grown = realloc(side->audits, (side->audit_count + 1) * sizeof(*grown));
+    if (grown == NULL)
+        return LCP_ENOMEM;
+    side->audits = grown;
+    err = lcp_audit_draft(audit, &grown[side->audit_count]);
+    if (err == LCP_OK)
+        side->audit_count++;
+    return err;
+}
+
+enum lcp_err
+lcp_memory_each_audit(struct lcp_store *s, uint32_t limit, lcp_audit_fn *fn, void *ctx)
+{
+    const struct lcp_memory_side *side = lcp_memory_side(lcp_memory(s));
+
+    for (size_t i = side->audit_count, count = 0; i > 0 && count < limit;
+         i--, count++) {
+        const struct lcp_audit_draft *draft_of = &side->audits[i - 1];
+        struct lcp_audit audit = {.number = i,
+                                  .wall_ms = draft_of->wall_ms,
+                                  .who = draft_of->who,
+                                  .what = draft_of->what,
+                                  .detail = draft_of->detail};
+
+        if (!fn(ctx, &audit))
+            break;
+    }
     return LCP_OK;
 }
 

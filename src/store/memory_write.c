@@ -88,7 +88,7 @@ mark_dirty(struct lcp_memory_disk *d, size_t index)
 }
 
 /* The version of a message that this batch may change; NULL without memory. */
-static struct lcp_version *
+static struct lcp_slot_version *
 touch(struct lcp_memory_disk *d, size_t index)
 {
     struct lcp_slot *slot = &d->slots[index];
@@ -99,6 +99,8 @@ touch(struct lcp_memory_disk *d, size_t index)
         return NULL;
     slot->dirty = slot->committed;
     lcp_blob_share(slot->dirty.reason);
+    lcp_blob_share(slot->dirty.detail);
+    lcp_blob_share(slot->dirty.evidence);
     lcp_blob_share(slot->dirty.raw);
     return &slot->dirty;
 }
@@ -128,24 +130,47 @@ slot_text(struct lcp_slot *slot, const struct lcp_row *row, const char *file)
     return true;
 }
 
+static struct lcp_blob *
+blob_of_text(const char *text)
+{
+    return lcp_blob_new(text, strlen(text) + 1);
+}
+
+/* The first version of a message; false without memory, what there is then is to be
+ * dropped. */
+static bool
+make_version(const struct lcp_row *row, uint64_t changed, struct lcp_slot_version *out)
+{
+    bool is_purged = row->dir == LCP_IN && row->state == LCP_IN_REFUSED &&
+                     row->raw.len == 0;
+
+    *out = (struct lcp_slot_version){.changed = changed,
+                                     .state_wall_ms = row->state_wall_ms,
+                                     .expires_life_ms = row->expires_life_ms,
+                                     .state = row->state,
+                                     .was_transmitted = row->was_transmitted,
+                                     .owes = row->owes,
+                                     .key = row->key};
+    memcpy(out->canon_digest, row->canon_digest, sizeof(out->canon_digest));
+    out->reason = blob_of_text(row->reason);
+    out->detail = blob_of_text(row->detail);
+    out->evidence = lcp_blob_new(row->evidence.data, row->evidence.len);
+    out->raw = is_purged ? NULL : lcp_blob_new(row->raw.data, row->raw.len);
+    return out->reason != NULL && out->detail != NULL && out->evidence != NULL &&
+           (is_purged || out->raw != NULL);
+}
+
 /* Puts a checked row behind the last; the caller made sure that it is new. */
 static enum lcp_err
 append(struct lcp_memory_disk *d, const struct lcp_row *row, const char *file)
 {
     struct lcp_slot slot = {.dir = row->dir,
                             .wall_ms = row->wall_ms,
-                            .expires_life_ms = row->expires_life_ms};
+                            .wants_receipts = row->wants_receipts};
     uint32_t *head;
 
     memcpy(slot.digest, row->digest, sizeof(slot.digest));
-    slot.dirty = (struct lcp_version){.changed = d->changed + 1,
-                                      .state_wall_ms = row->state_wall_ms,
-                                      .state = row->state,
-                                      .was_transmitted = row->was_transmitted,
-                                      .key = row->key};
-    slot.dirty.reason = lcp_blob_new(row->reason, strlen(row->reason) + 1);
-    slot.dirty.raw = lcp_blob_new(row->raw.data, row->raw.len);
-    if (slot.dirty.reason == NULL || slot.dirty.raw == NULL || !make_room(d) ||
+    if (!make_version(row, d->changed + 1, &slot.dirty) || !make_room(d) ||
         !slot_text(&slot, row, file))
         goto no_memory;
     d->slots[d->count] = slot;
@@ -159,7 +184,7 @@ append(struct lcp_memory_disk *d, const struct lcp_row *row, const char *file)
 
 no_memory:
     free(slot.text);
-    lcp_version_drop(&slot.dirty);
+    lcp_slot_version_drop(&slot.dirty);
     return LCP_ENOMEM;
 }
 
@@ -203,42 +228,79 @@ locate(struct lcp_store *s, enum lcp_direction dir, uint64_t number, size_t *ind
     return LCP_OK;
 }
 
+static bool
+may_change(enum lcp_direction dir, int from, int to)
+{
+    if (lcp_bug(LCP_BUG_STATE_BACK))
+        return true;
+    return to > from &&
+           (from < lcp_row_final_state(dir) || lcp_bug(LCP_BUG_DONE_AND_REFUSED));
+}
+
+/* Puts another blob in the place of one; NULL: it could not be made. */
+static bool
+replace(struct lcp_blob **place, struct lcp_blob *blob)
+{
+    if (blob == NULL)
+        return false;
+    lcp_blob_drop(*place);
+    *place = blob;
+    return true;
+}
+
 enum lcp_err
-lcp_memory_set_state(struct lcp_store *s, enum lcp_direction dir, uint64_t number,
-                     int state, const char *reason, int64_t wall_ms, bool *moved)
+lcp_memory_change(struct lcp_store *s, enum lcp_direction dir, uint64_t number,
+                  const struct lcp_change *change, bool *moved)
 {
     struct lcp_memory_disk *d = lcp_memory(s)->disk;
-    struct lcp_version *v;
-    struct lcp_blob *text;
+    struct lcp_change draft = lcp_change_draft(change, dir);
+    struct lcp_slot_version *v;
     size_t index = 0;
     enum lcp_err err = locate(s, dir, number, &index);
 
     *moved = false;
     if (err != LCP_OK)
         return err;
-    if (state <= lcp_memory_see(lcp_memory(s), index)->state &&
-        !lcp_bug(LCP_BUG_STATE_BACK))
+    if (!may_change(dir, lcp_memory_see(lcp_memory(s), index)->state, draft.state))
         return LCP_OK;
-    reason = reason != NULL ? reason : "";
-    text = lcp_blob_new(reason, strlen(reason) + 1);
-    v = text != NULL ? touch(d, index) : NULL;
-    if (v == NULL) {
-        lcp_blob_drop(text);
+    v = touch(d, index);
+    if (v == NULL || !replace(&v->reason, blob_of_text(draft.reason)) ||
+        !replace(&v->detail, blob_of_text(draft.detail)))
         return LCP_ENOMEM;
-    }
-    lcp_blob_drop(v->reason);
-    v->reason = text;
-    v->state = state;
-    v->state_wall_ms = wall_ms;
+    if (draft.evidence.len != 0 &&
+        !replace(&v->evidence, lcp_blob_new(draft.evidence.data, draft.evidence.len)))
+        return LCP_ENOMEM;
+    v->state = draft.state;
+    v->state_wall_ms = draft.wall_ms;
+    v->owes = d->slots[index].wants_receipts && !draft.told;
+    if (dir == LCP_IN)
+        v->expires_life_ms = 0;
     v->changed = ++d->changed;
     *moved = true;
     return LCP_OK;
 }
 
 enum lcp_err
+lcp_memory_set_told(struct lcp_store *s, uint64_t number, int state)
+{
+    struct lcp_slot_version *v;
+    size_t index = 0;
+    enum lcp_err err = locate(s, LCP_IN, number, &index);
+
+    if (err != LCP_OK)
+        return err;
+    v = touch(lcp_memory(s)->disk, index);
+    if (v == NULL)
+        return LCP_ENOMEM;
+    if (v->state == state)
+        v->owes = false;
+    return LCP_OK;
+}
+
+enum lcp_err
 lcp_memory_set_transmitted(struct lcp_store *s, uint64_t number)
 {
-    struct lcp_version *v;
+    struct lcp_slot_version *v;
     size_t index = 0;
     enum lcp_err err = locate(s, LCP_OUT, number, &index);
 
@@ -253,11 +315,12 @@ lcp_memory_set_transmitted(struct lcp_store *s, uint64_t number)
 
 enum lcp_err
 lcp_memory_resign(struct lcp_store *s, uint64_t number, struct lcp_span raw,
-                  const struct lcp_key *key)
+                  const struct lcp_key *key,
+                  const uint8_t canon_digest[static LCP_DIGEST_BYTES])
 {
     struct lcp_memory_disk *d = lcp_memory(s)->disk;
-    const struct lcp_version *old;
-    struct lcp_version *v;
+    const struct lcp_slot_version *old;
+    struct lcp_slot_version *v;
     struct lcp_blob *blob;
     size_t index = 0;
     enum lcp_err err = locate(s, LCP_OUT, number, &index);
@@ -276,6 +339,7 @@ lcp_memory_resign(struct lcp_store *s, uint64_t number, struct lcp_span raw,
     lcp_blob_drop(v->raw);
     v->raw = blob;
     v->key = *key;
+    memcpy(v->canon_digest, canon_digest, sizeof(v->canon_digest));
     v->changed = ++d->changed;
     return LCP_OK;
 }
@@ -288,7 +352,7 @@ next_to_purge(const struct lcp_memory_store *m, int64_t before_wall_ms)
     int64_t best_ms = before_wall_ms;
 
     for (size_t i = 0; i < m->disk->count; i++) {
-        const struct lcp_version *v = lcp_memory_see(m, i);
+        const struct lcp_slot_version *v = lcp_memory_see(m, i);
 
         if (v != NULL && v->raw != NULL && v->state_wall_ms < best_ms &&
             lcp_row_may_purge(m->disk->slots[i].dir, v->state)) {
@@ -311,7 +375,7 @@ lcp_memory_purge(struct lcp_store *s, int64_t before_wall_ms, uint32_t limit,
         return err;
     while (*purged < limit) {
         size_t index = next_to_purge(m, before_wall_ms);
-        struct lcp_version *v;
+        struct lcp_slot_version *v;
 
         if (index == SIZE_MAX)
             break;
@@ -320,8 +384,7 @@ lcp_memory_purge(struct lcp_store *s, int64_t before_wall_ms, uint32_t limit,
             return LCP_ENOMEM;
         lcp_blob_drop(v->raw);
         v->raw = NULL;
-        if (m->disk->slots[index].dir == LCP_IN)
-            v->state = LCP_IN_PURGED;
+        v->state = lcp_row_purged_state(m->disk->slots[index].dir, v->state);
         v->changed = ++m->disk->changed;
         ++*purged;
     }

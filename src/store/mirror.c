@@ -166,9 +166,11 @@ mirror_row(struct lcp_mirror *m, const struct lcp_row *row)
     if (row->dir == LCP_OUT)
         return row->raw.len != 0 ? write_message(m, OUTBOX, row)
                                  : remove_message(m, OUTBOX, row);
+    if (row->state == LCP_IN_HELD) /* nobody's to read before it is released */
+        return LCP_OK;
     if (row->state < LCP_IN_ARCHIVED)
         return write_message(m, INBOX, row);
-    if (row->state < LCP_IN_CONSUMED)
+    if (row->state < LCP_IN_CONSUMED && row->raw.len != 0)
         return archive_message(m, row);
     err = remove_message(m, INBOX, row);
     return err == LCP_OK ? remove_message(m, ARCHIVE, row) : err;

@@ -19,10 +19,11 @@ LCP_MUST_USE enum lcp_err lcp_mirror_new(const char *data_path,
 void lcp_mirror_free(struct lcp_mirror *m);
 
 /* Carries out up to limit changes after `after`; *through is the last one done (==
- * after when there was none). Idempotent. In: STORED/HANDED -> inbox/, ARCHIVED ->
- * inbox_archive/ (renamed, or written when missing), CONSUMED -> no file, PURGED ->
- * removed. Out -> outbox/. Files are the message as JSON, 2-space indent, UTF-8. Stops
- * at the first failure with its error; *through says how far it came. */
+ * after when there was none). Idempotent. In: HELD -> no file before its release,
+ * STORED/HANDED -> inbox/, ARCHIVED, and REFUSED while it has a body -> inbox_archive/
+ * (renamed, or written when missing), CONSUMED -> no file, PURGED -> removed. Out ->
+ * outbox/. Files are the message as JSON, 2-space indent, UTF-8. Stops at the first
+ * failure with its error; *through says how far it came. */
 LCP_MUST_USE enum lcp_err lcp_mirror_run(struct lcp_mirror *m, uint64_t after,
                                          uint32_t limit, uint64_t *through);
 /* Rewrites seen_ids.json with the newest 10,000 ids. */

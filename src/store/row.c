@@ -37,10 +37,67 @@ lcp_row_check_meta(const char *name)
     return has_length(name, LCP_META_NAME_MAX) ? LCP_OK : LCP_EINVAL;
 }
 
+enum lcp_err
+lcp_row_check_peer(const char *peer, const struct lcp_store_peer *row)
+{
+    if (peer == NULL || strlen(peer) > LCP_NAME_MAX)
+        return LCP_EINVAL;
+    return row == NULL || row->rate_life_ms <= INT64_MAX ? LCP_OK : LCP_EINVAL;
+}
+
 static const char *
 text_or_empty(const char *text)
 {
     return text != NULL ? text : "";
+}
+
+static void
+cut_text(const char *text, char out[static LCP_AUDIT_TEXT_MAX + 1])
+{
+    struct lcp_span span = lcp_span_str(text_or_empty(text));
+
+    span.len = lcp_utf8_cut(span, LCP_AUDIT_TEXT_MAX);
+    memcpy(out, span.data, span.len);
+    out[span.len] = '\0';
+}
+
+enum lcp_err
+lcp_audit_draft(const struct lcp_audit *in, struct lcp_audit_draft *out)
+{
+    if (in->what == NULL || in->what[0] == '\0')
+        return LCP_EINVAL;
+    out->wall_ms = in->wall_ms;
+    cut_text(in->who, out->who);
+    cut_text(in->what, out->what);
+    cut_text(in->detail, out->detail);
+    return LCP_OK;
+}
+
+struct lcp_change
+lcp_change_draft(const struct lcp_change *in, enum lcp_direction dir)
+{
+    struct lcp_change change = *in;
+
+    change.reason = text_or_empty(in->reason);
+    change.detail = text_or_empty(in->detail);
+    if (dir == LCP_IN)
+        change.evidence = lcp_span("", 0);
+    return change;
+}
+
+/* What only one direction, or one state, has. */
+static void
+clear_strange(struct lcp_row *row)
+{
+    if (row->dir == LCP_OUT) {
+        row->wants_receipts = row->owes = false;
+        return;
+    }
+    row->owes = row->owes && row->wants_receipts;
+    row->evidence = lcp_span("", 0);
+    memset(row->canon_digest, 0, sizeof(row->canon_digest));
+    if (row->state != LCP_IN_HELD)
+        row->expires_life_ms = 0;
 }
 
 enum lcp_err
@@ -59,6 +116,8 @@ lcp_row_draft(const struct lcp_row *in, struct lcp_row_draft *out)
     if (!lcp_id_is_valid(lcp_span_str(row.reply_to)))
         row.reply_to = "";
     row.reason = text_or_empty(row.reason);
+    row.detail = text_or_empty(row.detail);
+    clear_strange(&row);
     if (row.state_wall_ms == 0)
         row.state_wall_ms = row.wall_ms;
 
@@ -114,8 +173,20 @@ bool
 lcp_row_may_purge(enum lcp_direction dir, int state)
 {
     if (dir == LCP_IN)
-        return state == LCP_IN_ARCHIVED || state == LCP_IN_CONSUMED;
+        return state >= LCP_IN_ARCHIVED && state < LCP_IN_PURGED;
     return state != LCP_SENT_QUEUED;
+}
+
+int
+lcp_row_purged_state(enum lcp_direction dir, int state)
+{
+    return dir == LCP_IN && state != LCP_IN_REFUSED ? LCP_IN_PURGED : state;
+}
+
+int
+lcp_row_final_state(enum lcp_direction dir)
+{
+    return dir == LCP_IN ? LCP_IN_ARCHIVED : LCP_SENT_DONE;
 }
 
 void

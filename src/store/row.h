@@ -22,8 +22,9 @@ struct lcp_row_draft {
 };
 
 /* LCP_EINVAL for an id, peer or direction that no row can have. Absent strings become
- * "", type is cut, a state without a time gets that of the message. number, changed and
- * file are left to the store. */
+ * "", type is cut, a state without a time gets that of the message, what the other
+ * direction or a state has no use for is cleared. number, changed and file are left to
+ * the store. */
 LCP_MUST_USE enum lcp_err lcp_row_draft(const struct lcp_row *in,
                                         struct lcp_row_draft *out);
 
@@ -31,6 +32,21 @@ LCP_MUST_USE enum lcp_err lcp_row_draft(const struct lcp_row *in,
 LCP_MUST_USE enum lcp_err lcp_row_check_id(const char *id);
 LCP_MUST_USE enum lcp_err lcp_row_check_pin(const char *peer, const char *how);
 LCP_MUST_USE enum lcp_err lcp_row_check_meta(const char *name);
+LCP_MUST_USE enum lcp_err lcp_row_check_peer(const char *peer,
+                                             const struct lcp_store_peer *row);
+
+/* A line of the audit record as it will be stored: its texts are copied, cut. */
+struct lcp_audit_draft {
+    int64_t wall_ms;
+    char who[LCP_AUDIT_TEXT_MAX + 1], what[LCP_AUDIT_TEXT_MAX + 1];
+    char detail[LCP_AUDIT_TEXT_MAX + 1];
+};
+/* LCP_EINVAL when it says not what was done. */
+LCP_MUST_USE enum lcp_err lcp_audit_draft(const struct lcp_audit *in,
+                                          struct lcp_audit_draft *out);
+
+/* A change with no NULL in it and nothing that the direction has no use for. */
+struct lcp_change lcp_change_draft(const struct lcp_change *in, enum lcp_direction dir);
 
 /* docs/protocol.md "File names". number is 0 unless the plain name is taken. */
 void lcp_row_file(const char *id, uint64_t number, char out[static LCP_FILE_NAME_MAX]);
@@ -40,6 +56,10 @@ bool lcp_row_file_is_ours(const char *name);
 
 /* True if retention may delete the body of a message in this state. */
 bool lcp_row_may_purge(enum lcp_direction dir, int state);
+/* The state it then has. What was refused stays refused: its sender may ask again. */
+int lcp_row_purged_state(enum lcp_direction dir, int state);
+/* The least state of this direction that is final. */
+int lcp_row_final_state(enum lcp_direction dir);
 
 /* How resolve reads its text: a number, when it can be one ("41", "#41"), and an id or
  * its beginning. Ids are a peer's choice: one that is another message's number ("41"),

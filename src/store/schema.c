@@ -59,4 +59,55 @@ static const char version_1[] =
     " value INTEGER NOT NULL"
     ") STRICT;";
 
-const char *const lcp_schema_steps[LCP_SCHEMA_VERSION] = {version_1};
+/* A million messages must not make the first start of a new version wait. A new column
+ * or index of `message` would read all of it (newer SQLites check every row of a STRICT
+ * table when it gets a column), so what came with receipts has tables of its own. They
+ * spare the payload too: to note that a word was told writes a small row. */
+static const char version_2[] =
+    /* Of a message, where there is anything to say. */
+    "CREATE TABLE word ("
+    " number INTEGER PRIMARY KEY,"
+    " wants_receipts INTEGER NOT NULL,"
+    " owed_to TEXT NOT NULL," /* in: the peer that does not know the state; '' */
+    " owed_state INTEGER NOT NULL,"
+    " held_until INTEGER NOT NULL," /* in, held: its expires_life_ms; 0: never */
+    " refused_ms INTEGER," /* in, refused: state_wall_ms, while there is a body */
+    " canon_digest BLOB NOT NULL,"
+    " detail TEXT NOT NULL,"
+    " evidence BLOB NOT NULL"
+    ") STRICT;"
+    "CREATE INDEX word_owed ON word (owed_to, owed_state, number) WHERE owed_to <> '';"
+    "CREATE INDEX word_held ON word (held_until) WHERE held_until > 0;"
+    "CREATE INDEX word_refused ON word (refused_ms) WHERE refused_ms IS NOT NULL;"
+    /* What lies here of each peer; kept by the database itself, whoever writes. */
+    "CREATE TABLE usage ("
+    " peer TEXT NOT NULL PRIMARY KEY,"
+    " messages INTEGER NOT NULL,"
+    " bytes INTEGER NOT NULL"
+    ") STRICT;"
+    "INSERT INTO usage SELECT peer, count(*), sum(length(raw))"
+    " FROM message INDEXED BY message_pending WHERE dir = 0 AND state < 20"
+    " GROUP BY peer;"
+    "CREATE TRIGGER usage_comes AFTER INSERT ON message"
+    " WHEN new.dir = 0 AND new.state < 20 BEGIN"
+    " INSERT INTO usage VALUES (new.peer, 1, length(new.raw)) ON CONFLICT (peer)"
+    " DO UPDATE SET messages = messages + 1, bytes = bytes + excluded.bytes; END;"
+    "CREATE TRIGGER usage_goes AFTER UPDATE OF state ON message"
+    " WHEN old.dir = 0 AND old.state < 20 AND new.state >= 20 BEGIN"
+    " UPDATE usage SET messages = messages - 1, bytes = bytes - length(old.raw)"
+    " WHERE peer = old.peer; END;"
+    "CREATE TABLE peer ("
+    " name TEXT NOT NULL PRIMARY KEY," /* '': the node */
+    " version INTEGER NOT NULL,"
+    " is_paused INTEGER NOT NULL,"
+    " rate_life_ms INTEGER NOT NULL"
+    ") STRICT;"
+    "CREATE TABLE audit ("
+    " number INTEGER PRIMARY KEY,"
+    " wall_ms INTEGER NOT NULL,"
+    " who TEXT NOT NULL,"
+    " what TEXT NOT NULL,"
+    " detail TEXT NOT NULL"
+    ") STRICT;";
+
+const char *const lcp_schema_steps[LCP_SCHEMA_VERSION] = {version_1, version_2};

@@ -6,7 +6,7 @@
 #define LCP_STORE_SCHEMA_H
 
 enum {
-    LCP_SCHEMA_VERSION = 1,              /* PRAGMA user_version: steps that were made */
+    LCP_SCHEMA_VERSION = 2,              /* PRAGMA user_version: steps that were made */
     LCP_SCHEMA_APPLICATION = 0x4c435031, /* PRAGMA application_id: "LCP1" */
 };
 

@@ -21,12 +21,17 @@ enum lcp_statement {
     LCP_SQL_FIND_SEEN,
     LCP_SQL_ID_TAKEN,
     LCP_SQL_ADD,
+    LCP_SQL_WORD_ADD,
     LCP_SQL_HAS,
-    LCP_SQL_SET_STATE,
+    LCP_SQL_CHANGE,
+    LCP_SQL_WORD_CHANGE,
+    LCP_SQL_TOLD,
     LCP_SQL_SET_TRANSMITTED,
     LCP_SQL_RESIGN,
+    LCP_SQL_WORD_RESIGN,
     LCP_SQL_PURGE_NEXT,
     LCP_SQL_PURGE,
+    LCP_SQL_WORD_PURGE,
     LCP_SQL_SEEN,
     LCP_SQL_SEEN_ANY,
     LCP_SQL_SEEN_ADD,
@@ -35,6 +40,12 @@ enum lcp_statement {
     LCP_SQL_PIN_DEL,
     LCP_SQL_META_GET,
     LCP_SQL_META_PUT,
+    LCP_SQL_PEER_GET,
+    LCP_SQL_PEER_PUT,
+    LCP_SQL_PEER_DEL,
+    LCP_SQL_PAUSED,
+    LCP_SQL_AUDIT_ADD,
+    LCP_SQL_AUDIT,
     LCP_SQL_GET,
     LCP_SQL_EACH, /* then the same newest first, and so for the next two */
     LCP_SQL_EACH_DOWN,
@@ -48,6 +59,9 @@ enum lcp_statement {
     LCP_SQL_NAMED_OUT,
     LCP_SQL_QUEUED,
     LCP_SQL_QUEUED_TO,
+    LCP_SQL_OWED,
+    LCP_SQL_CREDITORS,
+    LCP_SQL_USAGE,
     LCP_SQL_COUNTS,
     LCP_SQL_NEXT_EXPIRY,
     LCP_SQL_EXPIRED,
@@ -67,6 +81,7 @@ struct lcp_sqlite {
     int log_pages;           /* in the write-ahead log after the last commit */
     struct sqlite3_stmt *statements[LCP_SQL_COUNT];
     char error[LCP_SQLITE_ERROR_MAX];
+    char found_peer[LCP_NAME_MAX + 1]; /* of find_out */
 };
 
 static inline struct lcp_sqlite *
@@ -98,6 +113,7 @@ struct lcp_call lcp_call(struct lcp_sqlite *q, enum lcp_statement which);
 void lcp_call_int(struct lcp_call *c, int64_t value);
 void lcp_call_text(struct lcp_call *c, const char *text); /* NULL is NULL */
 void lcp_call_blob(struct lcp_call *c, const void *data, size_t len);
+void lcp_call_null(struct lcp_call *c);
 /* True: a row is there. False: no more, or an error that lcp_call_end tells. */
 bool lcp_call_step(struct lcp_call *c);
 enum lcp_err lcp_call_end(struct lcp_call *c);
@@ -127,12 +143,14 @@ enum lcp_err lcp_sqlite_find_out(struct lcp_store *s, const char *id,
                                  struct lcp_row *row);
 enum lcp_err lcp_sqlite_add(struct lcp_store *s, const struct lcp_row *row,
                             uint64_t *number);
-enum lcp_err lcp_sqlite_set_state(struct lcp_store *s, enum lcp_direction dir,
-                                  uint64_t number, int state, const char *reason,
-                                  int64_t wall_ms, bool *moved);
+enum lcp_err lcp_sqlite_change(struct lcp_store *s, enum lcp_direction dir,
+                               uint64_t number, const struct lcp_change *change,
+                               bool *moved);
 enum lcp_err lcp_sqlite_set_transmitted(struct lcp_store *s, uint64_t number);
 enum lcp_err lcp_sqlite_resign(struct lcp_store *s, uint64_t number,
-                               struct lcp_span raw, const struct lcp_key *key);
+                               struct lcp_span raw, const struct lcp_key *key,
+                               const uint8_t canon_digest[static LCP_DIGEST_BYTES]);
+enum lcp_err lcp_sqlite_set_told(struct lcp_store *s, uint64_t number, int state);
 enum lcp_err lcp_sqlite_purge(struct lcp_store *s, int64_t before_wall_ms,
                               uint32_t limit, uint64_t *purged);
 enum lcp_err lcp_sqlite_get(struct lcp_store *s, uint64_t number, lcp_row_fn *fn,
@@ -148,6 +166,13 @@ enum lcp_err lcp_sqlite_resolve(struct lcp_store *s, struct lcp_span text,
 enum lcp_err lcp_sqlite_each_queued(struct lcp_store *s, const char *peer,
                                     uint64_t after, uint32_t n, size_t bytes_max,
                                     bool *more, lcp_row_fn *fn, void *ctx);
+enum lcp_err lcp_sqlite_each_owed(struct lcp_store *s, const char *peer, uint32_t limit,
+                                  lcp_row_fn *fn, void *ctx);
+enum lcp_err lcp_sqlite_each_creditor(struct lcp_store *s,
+                                      bool (*fn)(void *ctx, const char *peer),
+                                      void *ctx);
+enum lcp_err lcp_sqlite_usage(struct lcp_store *s, const char *peer,
+                              struct lcp_store_usage *out);
 enum lcp_err lcp_sqlite_counts(struct lcp_store *s, struct lcp_store_counts *out);
 enum lcp_err lcp_sqlite_queued_to(struct lcp_store *s, const char *peer,
                                   uint64_t *count);
@@ -164,6 +189,16 @@ enum lcp_err lcp_sqlite_pin_put(struct lcp_store *s, const char *peer,
                                 const struct lcp_key *key, const char *how,
                                 int64_t wall_ms);
 enum lcp_err lcp_sqlite_pin_del(struct lcp_store *s, const char *peer);
+enum lcp_err lcp_sqlite_peer_get(struct lcp_store *s, const char *peer,
+                                 struct lcp_store_peer *out);
+enum lcp_err lcp_sqlite_peer_put(struct lcp_store *s, const char *peer,
+                                 const struct lcp_store_peer *row);
+enum lcp_err lcp_sqlite_peer_del(struct lcp_store *s, const char *peer);
+enum lcp_err lcp_sqlite_each_paused(struct lcp_store *s,
+                                    bool (*fn)(void *ctx, const char *peer), void *ctx);
+enum lcp_err lcp_sqlite_audit_add(struct lcp_store *s, const struct lcp_audit *audit);
+enum lcp_err lcp_sqlite_each_audit(struct lcp_store *s, uint32_t limit,
+                                   lcp_audit_fn *fn, void *ctx);
 enum lcp_err lcp_sqlite_meta_get(struct lcp_store *s, const char *name, int64_t *value);
 enum lcp_err lcp_sqlite_meta_put(struct lcp_store *s, const char *name, int64_t value);
 

@@ -9,7 +9,25 @@
 
 #include <sqlite3.h>
 
-/* Reads number, state and digest if a row is there; ends the call. */
+static enum lcp_err
+found_out(struct lcp_call *c, struct lcp_row *row)
+{
+    const char *peer = NULL;
+    enum lcp_err err = lcp_call_get_bytes(c, 3, row->canon_digest,
+                                          sizeof(row->canon_digest));
+
+    if (err == LCP_OK)
+        err = lcp_call_get_text(c, 4, LCP_NAME_MAX, &peer);
+    if (err != LCP_OK)
+        return err;
+    memcpy(c->q->found_peer, peer, strlen(peer) + 1);
+    row->peer = c->q->found_peer;
+    row->was_transmitted = lcp_call_get_int(c, 5) != 0;
+    return LCP_OK;
+}
+
+/* Reads number, state and digest, and of a message sent what else there is, if a row is
+ * there; ends the call. */
 static enum lcp_err
 found(struct lcp_call *c, enum lcp_direction dir, struct lcp_row *row)
 {
@@ -21,6 +39,8 @@ found(struct lcp_call *c, enum lcp_direction dir, struct lcp_row *row)
         row->number = (uint64_t)lcp_call_get_int(c, 0);
         row->state = (int)lcp_call_get_int(c, 1);
         err = lcp_call_get_bytes(c, 2, row->digest, sizeof(row->digest));
+        if (err == LCP_OK && dir == LCP_OUT)
+            err = found_out(c, row);
     }
     ended = lcp_call_end(c);
     if (ended != LCP_OK || err != LCP_OK)
@@ -109,6 +129,7 @@ lcp_sqlite_each(struct lcp_store *s, const struct lcp_query *q, lcp_row_fn *fn,
     lcp_call_text(&c, q->type);
     lcp_call_int(&c, q->without_raw);
     lcp_call_int(&c, q->limit != 0 ? (int64_t)q->limit : -1);
+    lcp_call_int(&c, q->without_paused && q->dir == LCP_IN);
     return lcp_call_walk(&c, fn, ctx, NULL);
 }
 
@@ -260,6 +281,17 @@ lcp_sqlite_each_queued(struct lcp_store *s, const char *peer, uint64_t after,
 }
 
 enum lcp_err
+lcp_sqlite_each_owed(struct lcp_store *s, const char *peer, uint32_t limit,
+                     lcp_row_fn *fn, void *ctx)
+{
+    struct lcp_call c = lcp_call(lcp_sqlite(s), LCP_SQL_OWED);
+
+    lcp_call_text(&c, peer);
+    lcp_call_int(&c, limit);
+    return lcp_call_walk(&c, fn, ctx, NULL);
+}
+
+enum lcp_err
 lcp_sqlite_counts(struct lcp_store *s, struct lcp_store_counts *out)
 {
     struct lcp_call c = lcp_call(lcp_sqlite(s), LCP_SQL_COUNTS);
@@ -268,8 +300,9 @@ lcp_sqlite_counts(struct lcp_store *s, struct lcp_store_counts *out)
     if (lcp_call_step(&c)) {
         out->inbox = (uint64_t)lcp_call_get_int(&c, 0);
         out->unhanded = (uint64_t)lcp_call_get_int(&c, 1);
-        out->queued = (uint64_t)lcp_call_get_int(&c, 2);
-        out->total = (uint64_t)lcp_call_get_int(&c, 3);
+        out->held = (uint64_t)lcp_call_get_int(&c, 2);
+        out->queued = (uint64_t)lcp_call_get_int(&c, 3);
+        out->total = (uint64_t)lcp_call_get_int(&c, 4);
     }
     return lcp_call_end(&c);
 }
@@ -307,75 +340,4 @@ lcp_sqlite_each_expired(struct lcp_store *s, uint64_t life_ms, uint32_t limit,
     lcp_call_int(&c, bounded(life_ms));
     lcp_call_int(&c, limit);
     return lcp_call_walk(&c, fn, ctx, NULL);
-}
-
-enum lcp_err
-lcp_sqlite_each_seen(struct lcp_store *s, uint32_t limit,
-                     bool (*fn)(void *ctx, const char *id), void *ctx)
-{
-    static const enum lcp_statement from[] = {LCP_SQL_SEEN, LCP_SQL_SEEN_ANY};
-    uint32_t count = 0;
-    bool goes_on = true;
-
-    for (size_t i = 0; i < 2 && goes_on; i++) {
-        struct lcp_call c = lcp_call(lcp_sqlite(s), from[i]);
-        enum lcp_err err = LCP_OK, ended;
-        const char *id;
-
-        lcp_call_int(&c, (int64_t)limit - count);
-        while (goes_on && lcp_call_step(&c)) {
-            err = lcp_call_get_text(&c, 0, LCP_ID_MAX, &id);
-            goes_on = err == LCP_OK && fn(ctx, id);
-            count++;
-        }
-        ended = lcp_call_end(&c);
-        if (err != LCP_OK || ended != LCP_OK)
-            return err != LCP_OK ? err : ended;
-    }
-    return LCP_OK;
-}
-
-enum lcp_err
-lcp_sqlite_pin_get(struct lcp_store *s, const char *peer, struct lcp_key *key,
-                   char how[static 32], int64_t *wall_ms)
-{
-    struct lcp_call c = lcp_call(lcp_sqlite(s), LCP_SQL_PIN_GET);
-    struct lcp_key read_key;
-    const char *text = NULL;
-    bool is_there;
-    enum lcp_err err = LCP_OK, ended;
-
-    lcp_call_text(&c, peer);
-    is_there = lcp_call_step(&c);
-    if (is_there) {
-        err = lcp_call_get_bytes(&c, 0, read_key.bytes, sizeof(read_key.bytes));
-        if (err == LCP_OK)
-            err = lcp_call_get_text(&c, 1, LCP_PIN_HOW_MAX, &text);
-        if (err == LCP_OK) {
-            *key = read_key;
-            memcpy(how, text, strlen(text) + 1);
-            *wall_ms = lcp_call_get_int(&c, 2);
-        }
-    }
-    ended = lcp_call_end(&c);
-    if (err != LCP_OK || ended != LCP_OK)
-        return err != LCP_OK ? err : ended;
-    return is_there ? LCP_OK : LCP_ENOTFOUND;
-}
-
-enum lcp_err
-lcp_sqlite_meta_get(struct lcp_store *s, const char *name, int64_t *value)
-{
-    struct lcp_call c = lcp_call(lcp_sqlite(s), LCP_SQL_META_GET);
-    bool is_there;
-    enum lcp_err err;
-
-    lcp_call_text(&c, name);
-    is_there = lcp_call_step(&c);
-    if (is_there)
-        *value = lcp_call_get_int(&c, 0);
-    err = lcp_call_end(&c);
-    if (err != LCP_OK)
-        return err;
-    return is_there ? LCP_OK : LCP_ENOTFOUND;
 }

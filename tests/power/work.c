@@ -104,13 +104,14 @@ do_with_raw(struct lcp_store *s, const struct power_job *job)
 {
     struct sim_random random = {job->lot};
     struct lcp_key key = key_of(job->lot >> 16);
+    uint8_t canon[LCP_DIGEST_BYTES] = {(uint8_t)job->lot};
     uint8_t *raw = malloc(job->raw_len);
     enum lcp_err err;
 
     REQUIRE(raw != NULL);
     sim_random_fill(&random, raw, job->raw_len);
     if (job->kind == POWER_RESIGN)
-        err = s->ops->resign(s, job->number, lcp_span(raw, job->raw_len), &key);
+        err = s->ops->resign(s, job->number, lcp_span(raw, job->raw_len), &key, canon);
     else
         err = add(s, job, lcp_span(raw, job->raw_len));
     free(raw);
@@ -134,9 +135,9 @@ power_job_do(struct lcp_store *s, const struct power_job *job)
         return do_with_raw(s, job);
     case POWER_MOVE_IN:
     case POWER_MOVE_OUT:
-        return s->ops->set_state(s, dir, job->number, job->state,
-                                 job->lot % 2 == 0 ? "so it is" : NULL, wall_ms,
-                                 &moved);
+        return lcp_store_set_state(s, dir, job->number, job->state,
+                                   job->lot % 2 == 0 ? "so it is" : NULL, wall_ms,
+                                   &moved);
     case POWER_TRANSMITTED:
         return s->ops->set_transmitted(s, job->number);
     case POWER_PURGE:

@@ -17,6 +17,7 @@ struct contract {
 };
 
 static struct contract contract;
+static const uint8_t canon[LCP_DIGEST_BYTES] = {0xca}; /* of what is signed anew */
 
 /* Text of the rows a walk handed out: "number:id:state ". */
 struct rows {
@@ -119,7 +120,8 @@ move_to(struct lcp_store *s, enum lcp_direction dir, uint64_t number, int state,
 {
     bool moved = false;
 
-    REQUIRE(s->ops->set_state(s, dir, number, state, NULL, wall_ms, &moved) == LCP_OK);
+    REQUIRE(lcp_store_set_state(s, dir, number, state, NULL, wall_ms, &moved) ==
+            LCP_OK);
     REQUIRE(moved);
 }
 
@@ -229,7 +231,7 @@ readers_see_commits_only_and_write_nothing(void)
     CHECK(reader->ops->begin(reader) == LCP_EPERM);
     CHECK(reader->ops->commit(reader) == LCP_EPERM);
     CHECK(reader->ops->add(reader, &row, &number) == LCP_EPERM);
-    CHECK(reader->ops->set_state(reader, LCP_IN, 1, LCP_IN_ARCHIVED, NULL, 1, &moved) ==
+    CHECK(lcp_store_set_state(reader, LCP_IN, 1, LCP_IN_ARCHIVED, NULL, 1, &moved) ==
           LCP_EPERM);
     CHECK(reader->ops->meta_put(reader, "life", 1) == LCP_EPERM);
     CHECK(reader->ops->pin_put(reader, "bob", &row.key, "config", 1) == LCP_EPERM);
@@ -254,10 +256,10 @@ nothing_is_written_outside_a_batch(void)
     CHECK(s->ops->commit(s) == LCP_OK);
     CHECK(s->ops->commit(s) == LCP_EINVAL);
     CHECK(s->ops->add(s, &row, &number) == LCP_EINVAL);
-    CHECK(s->ops->set_state(s, LCP_IN, 1, LCP_IN_HANDED, NULL, 1, &moved) ==
+    CHECK(lcp_store_set_state(s, LCP_IN, 1, LCP_IN_HANDED, NULL, 1, &moved) ==
           LCP_EINVAL);
     CHECK(s->ops->set_transmitted(s, 1) == LCP_EINVAL);
-    CHECK(s->ops->resign(s, 1, row.raw, &row.key) == LCP_EINVAL);
+    CHECK(s->ops->resign(s, 1, row.raw, &row.key, canon) == LCP_EINVAL);
     CHECK(s->ops->purge(s, 1, 1, &number) == LCP_EINVAL);
     CHECK(s->ops->meta_put(s, "life", 1) == LCP_EINVAL);
     CHECK(s->ops->checkpoint(s, false) == LCP_OK);
@@ -408,7 +410,7 @@ states_move_forward_only(void)
     bool moved = true;
 
     add(s, outgoing("a", "bob"));
-    CHECK(s->ops->set_state(s, LCP_OUT, 1, LCP_SENT_EXPIRED, "ttl", 2000, &moved) ==
+    CHECK(lcp_store_set_state(s, LCP_OUT, 1, LCP_SENT_EXPIRED, "ttl", 2000, &moved) ==
           LCP_OK);
     CHECK(moved && s->ops->changed(s) == 2);
     got = get(s, 1);
@@ -416,21 +418,21 @@ states_move_forward_only(void)
     CHECK(got->last.changed == 2);
     CHECK_STR(got->reason, "ttl");
     for (int state = 0; state <= LCP_SENT_EXPIRED; state++) {
-        CHECK(s->ops->set_state(s, LCP_OUT, 1, state, "no", 3000, &moved) == LCP_OK);
+        CHECK(lcp_store_set_state(s, LCP_OUT, 1, state, "no", 3000, &moved) == LCP_OK);
         CHECK(!moved);
     }
     CHECK(s->ops->changed(s) == 2);
     CHECK_STR(get(s, 1)->reason, "ttl");
-    CHECK(s->ops->set_state(s, LCP_OUT, 1, LCP_SENT_ACKED, NULL, 4000, &moved) ==
+    CHECK(lcp_store_set_state(s, LCP_OUT, 1, LCP_SENT_ACKED, NULL, 4000, &moved) ==
           LCP_OK);
     CHECK(moved);
     CHECK_STR(get(s, 1)->reason, "");
-    CHECK(s->ops->set_state(s, LCP_IN, 1, LCP_IN_HANDED, NULL, 1, &moved) ==
+    CHECK(lcp_store_set_state(s, LCP_IN, 1, LCP_IN_HANDED, NULL, 1, &moved) ==
           LCP_ENOTFOUND);
     CHECK(!moved);
-    CHECK(s->ops->set_state(s, LCP_OUT, 2, 30, NULL, 1, &moved) == LCP_ENOTFOUND);
-    CHECK(s->ops->set_state(s, LCP_OUT, 0, 30, NULL, 1, &moved) == LCP_ENOTFOUND);
-    CHECK(s->ops->set_state(s, LCP_OUT, UINT64_MAX, 30, NULL, 1, &moved) ==
+    CHECK(lcp_store_set_state(s, LCP_OUT, 2, 30, NULL, 1, &moved) == LCP_ENOTFOUND);
+    CHECK(lcp_store_set_state(s, LCP_OUT, 0, 30, NULL, 1, &moved) == LCP_ENOTFOUND);
+    CHECK(lcp_store_set_state(s, LCP_OUT, UINT64_MAX, 30, NULL, 1, &moved) ==
           LCP_ENOTFOUND);
     s->ops->close(s);
 }
@@ -451,14 +453,14 @@ only_what_never_left_is_signed_anew(void)
     CHECK(s->ops->changed(s) == 3); /* no news for the mirror */
     CHECK(get(s, 2)->last.was_transmitted);
     move_to(s, LCP_OUT, 3, LCP_SENT_CANCELLED, 5);
-    CHECK(s->ops->resign(s, 1, raw, &key) == LCP_OK);
+    CHECK(s->ops->resign(s, 1, raw, &key, canon) == LCP_OK);
     got = get(s, 1);
     CHECK_STR(got->raw, "{\"anew\":1}");
     CHECK(got->last.key.bytes[0] == 55 && got->last.digest[0] == 9);
     CHECK(got->last.changed == 5 && s->ops->changed(s) == 5);
-    CHECK(s->ops->resign(s, 2, raw, &key) == LCP_ECONFLICT);
-    CHECK(s->ops->resign(s, 3, raw, &key) == LCP_ECONFLICT);
-    CHECK(s->ops->resign(s, 9, raw, &key) == LCP_ENOTFOUND);
+    CHECK(s->ops->resign(s, 2, raw, &key, canon) == LCP_ECONFLICT);
+    CHECK(s->ops->resign(s, 3, raw, &key, canon) == LCP_ECONFLICT);
+    CHECK(s->ops->resign(s, 9, raw, &key, canon) == LCP_ENOTFOUND);
     CHECK_STR(get(s, 2)->raw, "{\"out\":1}");
     s->ops->close(s);
 }

@@ -135,6 +135,7 @@ do_change(struct lcp_store *s, uint64_t *random, uint64_t numbers, struct text *
     enum lcp_direction dir = pick(random, 2) ? LCP_OUT : LCP_IN;
     int state = dir == LCP_IN ? in_states[pick(random, 4)]
                               : out_states[pick(random, 5)];
+    static const uint8_t canon[LCP_DIGEST_BYTES] = {0xca};
     struct lcp_key key = {.bytes = {77}};
     bool moved = false;
     enum lcp_err err;
@@ -144,11 +145,11 @@ do_change(struct lcp_store *s, uint64_t *random, uint64_t numbers, struct text *
         err = s->ops->set_transmitted(s, number);
         break;
     case 1:
-        err = s->ops->resign(s, number, lcp_span_str("{\"anew\":true}"), &key);
+        err = s->ops->resign(s, number, lcp_span_str("{\"anew\":true}"), &key, canon);
         break;
     default:
-        err = s->ops->set_state(s, dir, number, state, pick(random, 2) ? "why" : NULL,
-                                pick(random, 1000), &moved);
+        err = lcp_store_set_state(s, dir, number, state, pick(random, 2) ? "why" : NULL,
+                                  pick(random, 1000), &moved);
         break;
     }
     put(log, "change #%llu %d %d\n", (unsigned long long)number, (int)err, moved);

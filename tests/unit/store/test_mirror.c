@@ -71,8 +71,7 @@ move_to(enum lcp_direction dir, uint64_t number, int state)
     bool moved = false;
 
     REQUIRE(writer->ops->begin(writer) == LCP_OK);
-    REQUIRE(writer->ops->set_state(writer, dir, number, state, NULL, 5, &moved) ==
-            LCP_OK);
+    REQUIRE(lcp_store_set_state(writer, dir, number, state, NULL, 5, &moved) == LCP_OK);
     REQUIRE(writer->ops->commit(writer) == LCP_OK);
     REQUIRE(moved);
 }

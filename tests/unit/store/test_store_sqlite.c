@@ -168,7 +168,7 @@ use_all(struct lcp_store *s, unsigned *damaged)
     TRY(s->ops->resolve(s, lcp_span_str("m-1000"), 3, &number));
     TRY(s->ops->begin(s));
     TRY(s->ops->add(s, &row, &number));
-    TRY(s->ops->set_state(s, LCP_IN, 3, LCP_IN_ARCHIVED, "x", 1, &moved));
+    TRY(lcp_store_set_state(s, LCP_IN, 3, LCP_IN_ARCHIVED, "x", 1, &moved));
     TRY(s->ops->purge(s, INT64_MAX, 5, &number));
     TRY(s->ops->commit(s));
 #undef TRY
