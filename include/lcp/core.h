@@ -240,6 +240,9 @@ LCP_API void lcp_core_peer_del(struct lcp_core *core, uint64_t now_ms, uint32_t 
 LCP_API void lcp_core_peer_vacate(struct lcp_core *core, uint64_t now_ms,
                                   uint32_t index);
 LCP_API uint32_t lcp_core_peer_find(const struct lcp_core *core, const char *name);
+/* The peer with this pin, or LCP_NO_PEER. */
+LCP_API uint32_t lcp_core_peer_of_key(const struct lcp_core *core,
+                                      const uint8_t key[LCP_KEY_BYTES]);
 /* false: no peer at this index. Indexes are below limits.peers_max. */
 LCP_API bool lcp_core_peer_view(const struct lcp_core *core, uint64_t now_ms,
                                 uint32_t index, struct lcp_core_peer_view *view);

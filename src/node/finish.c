@@ -2,7 +2,8 @@
  *
  * The way back: what the end of a job means for the machine and for those who wait.
  * Nothing is said here that the job's transaction has not made durable. A table row for
- * each kind.
+ * each kind; here what is local, in finish_peer.c, finish_send.c and finish_mail.c the
+ * rest.
  */
 #include <assert.h>
 #include <stdio.h>
@@ -45,6 +46,7 @@ weigh(const struct lcp_job *job)
     case LCP_JOB_SEND:
         return is_written ? MAIL : HOUSEKEEPING;
     case LCP_JOB_SETTLE:
+    case LCP_JOB_RECEIPT:
         return SETTLING;
     default:
         return HOUSEKEEPING;
@@ -71,6 +73,8 @@ lcp_pump_degrade(struct lcp_pump *p)
 {
     enum weight heaviest = HOUSEKEEPING;
 
+    if (p->batch.err == LCP_OK && !p->batch.is_committed)
+        return; /* it needed no disk */
     p->is_failing = p->batch.err != LCP_OK;
     for (uint32_t i = 0; i < p->batch.count; i++) {
         enum weight weight = weigh(p->batch.jobs[i]);
@@ -91,194 +95,12 @@ lcp_pump_degrade(struct lcp_pump *p)
     lcp_pump_retry(p);
 }
 
-/* ---- what came from peers ---- */
-
-static void
-finish_admit(struct lcp_pump *p, struct lcp_job *job)
-{
-    enum lcp_admission result = job->err == LCP_OK ? job->admission : LCP_ADM_LATER;
-    bool is_stored = result == LCP_ADM_STORED;
-    struct lcp_ping *ping;
-
-    lcp_core_admitted(p->core, lcp_pump_now(p), job->ticket, result,
-                      is_stored && job->has_pinned ? job->key.bytes : NULL);
-    if (!is_stored)
-        return;
-    p->seen_is_dirty = true;
-    if (job->has_pinned) {
-        char fingerprint[LCP_FINGERPRINT_CHARS + 1];
-
-        lcp_fingerprint(&job->key, fingerprint);
-        lcp_pump_log(p, LCP_LOG_INFO,
-                     "peer %s: key pinned at first contact, fingerprint %s",
-                     job->peer_name, fingerprint);
-        if (lcp_core_peer_find(p->core, job->peer_name) == LCP_NO_PEER)
-            lcp_pump_unpin(p, job->peer_name); /* removed while this ran */
-    }
-    if (job->is_ping) {
-        uint8_t random[16];
-        char id[LCP_UUID_CHARS + 1];
-
-        p->world->ops->random(p->world, random, sizeof(random));
-        lcp_uuid_print(random, id);
-        lcp_pump_sign_ephemeral(p, job->peer, "pong", id, job->id, p->next_ephemeral++);
-    } else if (job->is_consumed &&
-               (ping = lcp_ping_find_id(p, job->peer, job->reply_to)) != NULL) {
-        lcp_ping_end(p, ping, "pong");
-    }
-}
-
-static void
-finish_verify(struct lcp_pump *p, struct lcp_job *job)
-{
-    char fingerprint[LCP_FINGERPRINT_CHARS + 1];
-
-    if (lcp_core_peer_find(p->core, job->peer_name) != job->peer)
-        return; /* removed meanwhile; its place may be another's */
-    p->peers[job->peer].is_looking = false;
-    if (job->err != LCP_OK)
-        return;
-    p->peers[job->peer].look_after_ms = lcp_pump_now(p) + LCP_OTHER_KEY_MS;
-    p->peers[job->peer].offered = job->key;
-    lcp_fingerprint(&job->key, fingerprint);
-    lcp_pump_log(p, LCP_LOG_ERROR,
-                 "peer %s: REFUSED, its key has changed; the new fingerprint is %s. If "
-                 "its owner confirms it, say: lcp peer trust %s %s",
-                 job->peer_name, fingerprint, job->peer_name, fingerprint);
-}
-
-/* ---- what we send ---- */
-
-static void
-offer(struct lcp_pump *p, uint32_t peer, uint64_t number, uint8_t *raw, size_t len,
-      bool is_reserved)
-{
-    enum lcp_err err = lcp_core_offer(p->core, lcp_pump_now(p), peer, number,
-                                      lcp_span(raw, len), is_reserved);
-
-    if (err != LCP_OK) {
-        free(raw);
-        if (err == LCP_EFULL && (number & LCP_EPHEMERAL) == 0)
-            lcp_core_queued(p->core, lcp_pump_now(p), peer);
-        return;
-    }
-    if (lcp_flights_put(&p->flights, number, raw) != LCP_OK) {
-        lcp_core_forget(p->core, lcp_pump_now(p), number, true);
-        if ((number & LCP_EPHEMERAL) == 0)
-            lcp_core_again(p->core, lcp_pump_now(p), peer);
-    }
-}
-
-static bool
-is_away(struct lcp_pump *p, uint32_t peer)
-{
-    struct lcp_core_peer_view view;
-
-    return !lcp_core_peer_view(p->core, lcp_pump_now(p), peer, &view) || view.is_away;
-}
-
-/* The message is durable, or was before: answer at once or wait. */
-static void
-answer_send(struct lcp_pump *p, struct lcp_job *job)
-{
-    struct lcp_waiter now = lcp_waiter_of(job);
-
-    if (job->wait && job->state == LCP_SENT_QUEUED && !is_away(p, job->peer) &&
-        !p->is_stopping) {
-        lcp_waiters_add(p, job);
-        return;
-    }
-    lcp_pump_reply_sent(p, &now, job->state);
-}
-
-static void
-note_expiry(struct lcp_pump *p, const struct lcp_job *job)
-{
-    uint64_t expires = job->life_ms + job->ttl_s * 1000;
-
-    if (job->ttl_s == 0)
-        return;
-    if (p->next_expiry == 0 || expires < p->next_expiry)
-        p->next_expiry = expires;
-    if (lcp_pump_now(p) - p->life_saved_ms >= LCP_LIFE_SAVE_MS)
-        lcp_pump_save_life(p, false);
-}
-
-static void
-finish_send(struct lcp_pump *p, struct lcp_job *job)
-{
-    if (job->is_reserved && job->err != LCP_OK)
-        lcp_core_unreserve(p->core, job->peer, job->bytes_max);
-    if (job->peer == LCP_NO_PEER)
-        job->peer = lcp_core_peer_find(p->core, job->peer_name);
-    if (job->err == LCP_EEXIST) {
-        answer_send(p, job);
-        return;
-    }
-    if (job->err != LCP_OK) {
-        lcp_pump_reply_err(p, job->client, job->is_ours, job->err,
-                           job->err == LCP_ENOTFOUND || job->err == LCP_EAMBIGUOUS
-                               ? job->reply_to
-                               : job->id);
-        return;
-    }
-    note_expiry(p, job);
-    if (job->is_reserved) {
-        offer(p, job->peer, job->number, job->raw, job->raw_len, true);
-        job->raw = NULL;
-    } else {
-        lcp_core_queued(p->core, lcp_pump_now(p), job->peer);
-    }
-    answer_send(p, job);
-}
-
-static void
-finish_sign(struct lcp_pump *p, struct lcp_job *job)
-{
-    struct lcp_ping *ping = lcp_ping_find(p, job->number);
-
-    if (job->err != LCP_OK) {
-        if (ping != NULL)
-            lcp_ping_end(p, ping, NULL);
-        return;
-    }
-    if (ping != NULL)
-        ping->started_ms = lcp_pump_now(p);
-    offer(p, job->peer, job->number, job->raw, job->raw_len, false);
-    job->raw = NULL;
-}
-
-static void
-finish_settle(struct lcp_pump *p, struct lcp_job *job)
-{
-    lcp_flights_del(&p->settling, job->number);
-    if (job->err == LCP_OK)
-        lcp_waiters_tell(p, job->number, LCP_SENT_ACKED);
-}
-
-static void
-finish_refill(struct lcp_pump *p, struct lcp_job *job)
-{
-    if (job->err != LCP_OK) {
-        lcp_core_refill_failed(p->core, lcp_pump_now(p), job->peer);
-        return;
-    }
-    for (uint32_t i = 0; i < job->offer_count; i++) {
-        struct lcp_job_offer *o = &job->offers[i];
-
-        /* Its ACK came after the row was read. */
-        if (lcp_flights_has(&p->settling, o->number))
-            continue;
-        offer(p, job->peer, o->number, o->raw, o->len, false);
-        o->raw = NULL;
-    }
-    lcp_core_refilled(p->core, lcp_pump_now(p), job->peer, job->through, job->more);
-}
+/* ---- local work ---- */
 
 /* what may name a message of the other direction; of this one there is none. */
-static void
-reply_unless_found(struct lcp_pump *p, const struct lcp_job *job, const char *direction,
-                   const char *what)
+void
+lcp_pump_reply_unless_found(struct lcp_pump *p, const struct lcp_job *job,
+                            const char *direction, const char *what)
 {
     char message[LCP_REQUEST_ID_TEXT + 64];
 
@@ -291,59 +113,21 @@ reply_unless_found(struct lcp_pump *p, const struct lcp_job *job, const char *di
                          "lcp check and lcp sent list what there is");
 }
 
-/* Sent no more; a late ACK still settles it. */
-static void
-withdraw(struct lcp_pump *p, uint64_t number, int state)
-{
-    lcp_core_forget(p->core, lcp_pump_now(p), number, true);
-    lcp_flights_del(&p->flights, number);
-    lcp_waiters_tell(p, number, state);
-}
-
-static void
-finish_cancel(struct lcp_pump *p, struct lcp_job *job)
-{
-    struct lcp_waiter now = lcp_waiter_of(job);
-
-    if (job->err != LCP_OK) {
-        reply_unless_found(p, job, "sent", job->reply_to);
-        return;
-    }
-    if (job->done)
-        withdraw(p, job->number, job->state);
-    lcp_pump_reply_cancelled(p, &now, job->state);
-}
-
-static void
-finish_expire(struct lcp_pump *p, struct lcp_job *job)
-{
-    p->is_expiring = false;
-    if (job->err != LCP_OK) {
-        p->next_expiry = lcp_pump_life_ms(p) + LCP_STORE_RETRY_MS;
-        return;
-    }
-    p->next_expiry = job->next_expiry;
-    for (uint32_t i = 0; i < job->number_count; i++) {
-        withdraw(p, job->numbers[i], LCP_SENT_EXPIRED);
-        lcp_pump_log(p, LCP_LOG_WARN, "message #%llu: expired, never acknowledged",
-                     (unsigned long long)job->numbers[i]);
-    }
-}
-
-/* ---- local work ---- */
-
 static void
 finish_archive(struct lcp_pump *p, struct lcp_job *job)
 {
     if (job->err == LCP_OK)
         lcp_pump_reply_count(p, job->client, job->is_ours, "archived", job->done);
     else
-        reply_unless_found(p, job, "received", job->id_count > 0 ? job->ids[0] : "");
+        lcp_pump_reply_unless_found(p, job, "received",
+                                    job->id_count > 0 ? job->ids[0] : "");
 }
 
 static void
 finish_handed(struct lcp_pump *p, struct lcp_job *job)
 {
+    if (job->err == LCP_OK)
+        p->last_read_wall_ms = job->wall_ms;
     if (job->client == 0)
         return;
     if (job->err == LCP_OK)
@@ -421,24 +205,76 @@ finish_nothing(struct lcp_pump *p, struct lcp_job *job)
     (void)job;
 }
 
-static void (*const finish_table[LCP_JOB_KINDS])(struct lcp_pump *,
-                                                 struct lcp_job *) = {
-    [LCP_JOB_ADMIT] = finish_admit,     [LCP_JOB_VERIFY] = finish_verify,
-    [LCP_JOB_SEND] = finish_send,       [LCP_JOB_SIGN] = finish_sign,
-    [LCP_JOB_SETTLE] = finish_settle,   [LCP_JOB_REFILL] = finish_refill,
-    [LCP_JOB_ARCHIVE] = finish_archive, [LCP_JOB_HANDED] = finish_handed,
-    [LCP_JOB_CANCEL] = finish_cancel,   [LCP_JOB_EXPIRE] = finish_expire,
-    [LCP_JOB_PURGE] = finish_purge,     [LCP_JOB_PIN] = finish_pin,
-    [LCP_JOB_UNPIN] = finish_nothing,   [LCP_JOB_LIFE] = finish_nothing,
+static lcp_finish_fn *const finish_table[LCP_JOB_KINDS] = {
+    [LCP_JOB_ADMIT] = lcp_finish_admit,
+    [LCP_JOB_VERIFY] = lcp_finish_verify,
+    [LCP_JOB_SEND] = lcp_finish_send,
+    [LCP_JOB_SIGN] = lcp_finish_sign,
+    [LCP_JOB_SETTLE] = lcp_finish_settle,
+    [LCP_JOB_REFILL] = lcp_finish_refill,
+    [LCP_JOB_ARCHIVE] = finish_archive,
+    [LCP_JOB_HANDED] = finish_handed,
+    [LCP_JOB_CANCEL] = lcp_finish_cancel,
+    [LCP_JOB_EXPIRE] = lcp_finish_expire,
+    [LCP_JOB_PURGE] = finish_purge,
+    [LCP_JOB_PIN] = finish_pin,
+    [LCP_JOB_UNPIN] = finish_nothing,
+    [LCP_JOB_LIFE] = finish_nothing,
     [LCP_JOB_RESIGN] = finish_nothing,
+    [LCP_JOB_HELLO] = lcp_finish_hello,
+    [LCP_JOB_HELLO_SIGN] = lcp_finish_hello_sign,
+    [LCP_JOB_RECEIPT] = lcp_finish_receipt,
+    [LCP_JOB_NEWS] = lcp_finish_news,
+    [LCP_JOB_TOLD] = lcp_finish_told,
+    [LCP_JOB_VERSION] = lcp_finish_version,
+    [LCP_JOB_RELEASE] = lcp_finish_release,
+    [LCP_JOB_REFUSE] = lcp_finish_refuse,
+    [LCP_JOB_RESEND] = lcp_finish_resend,
+    [LCP_JOB_PAUSE] = lcp_finish_pause,
+    [LCP_JOB_AUDIT] = lcp_finish_audit,
 };
 
 /* Must happen sooner or later, whatever the disk says now; done again they do no harm.
  */
 static bool
-is_lasting(enum lcp_job_kind kind)
+is_lasting(const struct lcp_job *job)
 {
-    return kind == LCP_JOB_SETTLE || kind == LCP_JOB_PIN || kind == LCP_JOB_UNPIN;
+    if (job->client != 0)
+        return false;
+    switch (job->kind) {
+    case LCP_JOB_SETTLE:
+    case LCP_JOB_PIN:
+    case LCP_JOB_UNPIN:
+    case LCP_JOB_TOLD:
+    case LCP_JOB_VERSION:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* First in, first out: of one peer they have an order. */
+static void
+keep_for_retry(struct lcp_pump *p, struct lcp_job *job)
+{
+    job->next = NULL;
+    if (p->retry_last != NULL)
+        p->retry_last->next = job;
+    else
+        p->retry = job;
+    p->retry_last = job;
+}
+
+/* The peers that a job's transaction left without a word. */
+static void
+bring_news(struct lcp_pump *p, const struct lcp_job *job)
+{
+    for (uint32_t i = 0; i < job->creditor_count; i++) {
+        uint32_t peer = lcp_core_peer_find(p->core, job->creditors[i]);
+
+        if (peer != LCP_NO_PEER)
+            lcp_core_news(p->core, lcp_pump_now(p), peer);
+    }
 }
 
 void
@@ -446,12 +282,12 @@ lcp_pump_finish(struct lcp_pump *p, struct lcp_job *job)
 {
     if (job->kind == LCP_JOB_PIN || job->kind == LCP_JOB_UNPIN)
         p->pins_open--; /* one that is tried again is queued again */
-    if (lcp_err_is_storage(job->err) && is_lasting(job->kind) && job->client == 0 &&
-        !p->is_stopping) {
-        job->next = p->retry;
-        p->retry = job;
+    if (lcp_err_is_storage(job->err) && is_lasting(job) && !p->is_stopping) {
+        keep_for_retry(p, job);
         return;
     }
+    if (job->err == LCP_OK)
+        bring_news(p, job);
     finish_table[job->kind](p, job);
     lcp_job_free(job);
 }

@@ -19,6 +19,10 @@ enum {
     LCP_BATCH_FAULT_MAX = 160,
     LCP_EXPIRE_MAX = 256, /* messages one EXPIRE job moves */
     LCP_PURGE_MAX = 1000, /* bodies one PURGE job deletes: keeps a batch short */
+    LCP_HELD_LIFE_MS = 7 * 24 * 3600 * 1000, /* then held mail is refused */
+    LCP_LATER_STORAGE_S = 30,                /* what a LATER asks for: nothing stored */
+    LCP_LATER_QUOTA_S = 60,
+    LCP_RATE_WINDOW_MS = 3600 * 1000, /* RatePerHour: so much may come at once */
 };
 
 enum lcp_job_kind {
@@ -92,7 +96,8 @@ struct lcp_job {
     size_t text_len;
     uint64_t ttl_s;
     bool is_reserved, wait;
-    int state; /* SEND, CANCEL: of the message afterwards */
+    int state;            /* SEND, CANCEL: of the message afterwards */
+    bool was_transmitted; /* SEND: it may be on the wire already */
 
     uint64_t after; /* REFILL */
     uint32_t count;
@@ -113,7 +118,6 @@ struct lcp_job {
     bool wants_receipt, is_for_us;    /* ADMIT: from the machine */
     bool is_looping;                  /* ADMIT: the loop guard holds it */
     struct lcp_policy *policy;        /* ADMIT: malloc'ed; NULL: no limits */
-    bool is_verified;                 /* ADMIT result: digest is right */
     uint8_t digest[LCP_DIGEST_BYTES]; /* ADMIT result: of the canonical bytes */
     enum lcp_word word;               /* ADMIT result: how its sender is answered */
     bool has_word;                    /* ADMIT result: with a receipt at all */
@@ -184,8 +188,41 @@ struct lcp_batch {
     uint64_t changed;                /* greatest change committed */
 };
 
-/* begin, every job, commit, checkpoint. Always leaves each job->err set. */
+/* What needs no record; then begin, every other job, commit, the answers, checkpoint.
+ * Always leaves each job->err set. */
 void lcp_batch_run(struct lcp_task *task);
+
+/* answer.c: the signed answers of a batch: the words of its ADMIT jobs, one receipt for
+ * each peer, state and reason. Those that cannot be built are left out: the sender's
+ * retransmission asks again. */
+void lcp_batch_answer(struct lcp_batch *batch);
+/* A seeded bug: the answers of a batch that has not run yet. */
+void lcp_batch_boast(struct lcp_batch *batch);
+
+/* policy.c: what a verified message of this peer's is to become here: fills in word,
+ * reason, detail and retry_s. A storage error ends the batch. */
+LCP_MUST_USE enum lcp_err lcp_policy_decide(struct lcp_batch *batch,
+                                            struct lcp_job *job, bool is_marked);
+void lcp_job_say(struct lcp_job *job, enum lcp_word word, const char *reason,
+                 const char *detail);
+/* The word for a state of a message received. */
+enum lcp_word lcp_word_of(int in_state);
+
+/* job_admit.c: the transaction failed. What is known is answered as it stands in the
+ * record; what is new and verified: later. */
+void lcp_job_admit_later(struct lcp_batch *batch, struct lcp_job *job);
+/* The key of a verified packet against the pin, which decides, here and not before: it
+ * may have changed since the machine looked. Pins at first contact. */
+LCP_MUST_USE enum lcp_err lcp_job_check_pin(struct lcp_batch *batch,
+                                            struct lcp_job *job,
+                                            const struct lcp_key *key, bool *is_right);
+/* The peer of this name speaks at least this version: remembered. */
+LCP_MUST_USE enum lcp_err lcp_job_note_version(struct lcp_batch *batch,
+                                               const char *peer,
+                                               enum lcp_version version);
+/* batch->text of this length becomes job->raw. */
+LCP_MUST_USE enum lcp_err lcp_job_take_text(struct lcp_batch *batch,
+                                            struct lcp_job *job, size_t len);
 
 /* A line of the audit record in this transaction: job->who did `what`. LCP_OK without a
  * line when nobody is named. */

@@ -35,12 +35,11 @@ copy_bytes(const void *data, size_t len)
     return copy;
 }
 
-/* Builds the payload of a SEND or SIGN into job->raw. */
+/* Builds the payload of a SEND or SIGN into job->raw, its digest into job->digest. */
 static enum lcp_err
 build_payload(struct lcp_batch *batch, struct lcp_job *job)
 {
     char timestamp[40];
-    uint8_t digest[LCP_DIGEST_BYTES];
     size_t len = 0;
     struct lcp_draft draft = {
         .id = job->id,
@@ -50,26 +49,31 @@ build_payload(struct lcp_batch *batch, struct lcp_job *job)
         .timestamp = timestamp,
         .reply_to = job->reply_to[0] != '\0' ? job->reply_to : NULL,
         .message = lcp_span(job->text, job->text_len),
+        .hops = job->hops,
     };
 
     lcp_iso8601_print(job->wall_ms, timestamp);
     job->err = lcp_msg_build(&draft, batch->identity, batch->scratch, batch->text, &len,
-                             digest);
-    if (job->err != LCP_OK)
-        return LCP_OK;
-    free(job->raw);
-    job->raw = copy_bytes(batch->text, len);
-    if (job->raw == NULL)
-        return LCP_ENOMEM;
-    job->raw_len = len;
-    return LCP_OK;
+                             job->digest);
+    return job->err == LCP_OK ? lcp_job_take_text(batch, job, len) : LCP_OK;
 }
 
-static bool
-keep_id(void *ctx, const struct lcp_row *row)
-{
-    struct lcp_job *job = ctx;
+/* What RESOLVE knows of the message answered. */
+struct answered {
+    struct lcp_batch *batch;
+    struct lcp_job *job;
+};
 
+static bool
+keep_answered(void *ctx, const struct lcp_row *row)
+{
+    const struct answered *answered = ctx;
+    struct lcp_job *job = answered->job;
+    struct lcp_msg msg;
+
+    if (job->is_automatic &&
+        lcp_msg_parse(row->raw, answered->batch->scratch, &msg) == LCP_MSG_OK)
+        job->hops = lcp_msg_hops(&msg);
     strncpy(job->reply_to, row->id, sizeof(job->reply_to) - 1);
     job->reply_to[sizeof(job->reply_to) - 1] = '\0';
     if (job->peer_name[0] == '\0')
@@ -85,14 +89,15 @@ resolve_reply_to(struct lcp_batch *batch, struct lcp_job *job)
 {
     const struct lcp_store_ops *ops = batch->store->ops;
     struct lcp_span text = lcp_span_str(job->reply_to);
+    struct answered answered = {batch, job};
     uint64_t number;
     enum lcp_err err;
 
-    if (text.len == 0)
+    if (text.len == 0 || job->kind == LCP_JOB_RESEND) /* a whole id */
         return LCP_OK;
     err = ops->resolve(batch->store, text, 3, &number);
     if (err == LCP_OK)
-        return ops->get(batch->store, number, keep_id, job);
+        return ops->get(batch->store, number, keep_answered, &answered);
     if (lcp_err_is_storage(err))
         return err;
     if (err == LCP_ENOTFOUND &&
@@ -117,6 +122,7 @@ find_same(struct lcp_batch *batch, struct lcp_job *job, const uint8_t *digest,
         return err;
     job->number = known.number;
     job->state = known.state;
+    job->was_transmitted = known.was_transmitted;
     job->err = memcmp(known.digest, digest, LCP_DIGEST_BYTES) == 0 ? LCP_EEXIST
                                                                    : LCP_ECONFLICT;
     return LCP_OK;
@@ -127,8 +133,12 @@ lcp_job_send(struct lcp_batch *batch, struct lcp_job *job)
 {
     struct lcp_row row = {0};
     bool is_known = false;
-    enum lcp_err err = resolve_reply_to(batch, job);
+    enum lcp_err err;
 
+    job->hops = 0;
+    err = resolve_reply_to(batch, job);
+    if (job->is_automatic && job->hops < UINT32_MAX)
+        job->hops++;
     if (err == LCP_OK && job->err == LCP_OK && job->peer_name[0] == '\0')
         job->err = LCP_ECLOSED;
     if (err != LCP_OK || job->err != LCP_OK)
@@ -150,10 +160,12 @@ lcp_job_send(struct lcp_batch *batch, struct lcp_job *job)
     row.reply_to = job->reply_to;
     row.reason = "";
     row.raw = lcp_span(job->raw, job->raw_len);
+    memcpy(row.canon_digest, job->digest, sizeof(row.canon_digest));
     row.wall_ms = row.state_wall_ms = job->wall_ms;
     row.was_transmitted = job->is_reserved;
     row.expires_life_ms = job->ttl_s == 0 ? 0 : job->life_ms + job->ttl_s * 1000;
     job->state = LCP_SENT_QUEUED;
+    job->was_transmitted = job->is_reserved;
     return batch->store->ops->add(batch->store, &row, &job->number);
 }
 
@@ -167,8 +179,8 @@ enum lcp_err
 lcp_job_settle(struct lcp_batch *batch, struct lcp_job *job)
 {
     bool moved;
-    enum lcp_err err = batch->store->ops->set_state(
-        batch->store, LCP_OUT, job->number, LCP_SENT_ACKED, NULL, job->wall_ms, &moved);
+    enum lcp_err err = lcp_store_set_state(batch->store, LCP_OUT, job->number,
+                                           LCP_SENT_ACKED, NULL, job->wall_ms, &moved);
 
     job->state = LCP_SENT_ACKED;
     return err == LCP_ENOTFOUND ? LCP_OK : err;
@@ -251,8 +263,8 @@ lcp_job_cancel(struct lcp_batch *batch, struct lcp_job *job)
     if (err == LCP_OK)
         err = ops->get(batch->store, job->number, keep_cancel, &c);
     if (err == LCP_OK)
-        err = ops->set_state(batch->store, LCP_OUT, job->number, c.wanted,
-                             "cancelled here", job->wall_ms, &moved);
+        err = lcp_store_set_state(batch->store, LCP_OUT, job->number, c.wanted,
+                                  "cancelled here", job->wall_ms, &moved);
     if (moved)
         job->state = c.wanted;
     job->done = moved;
@@ -262,34 +274,67 @@ lcp_job_cancel(struct lcp_batch *batch, struct lcp_job *job)
     return LCP_OK;
 }
 
-static bool
-take_number(void *ctx, const struct lcp_row *row)
-{
-    struct lcp_job *job = ctx;
+/* Numbers of both directions, gathered before they are changed. */
+struct expired {
+    struct lcp_job *job;
+    bool is_held[LCP_EXPIRE_MAX];
+};
 
+static bool
+take_expired(void *ctx, const struct lcp_row *row)
+{
+    struct expired *e = ctx;
+    struct lcp_job *job = e->job;
+
+    e->is_held[job->number_count] = row->dir == LCP_IN;
+    if (row->dir == LCP_IN && row->wants_receipts)
+        lcp_job_owe(job, row->peer);
     job->numbers[job->number_count++] = row->number;
     return job->number_count < LCP_EXPIRE_MAX;
 }
 
+/* A message of ours that nobody acknowledged, or one that waited here for a person. */
+static enum lcp_err
+expire_one(struct lcp_batch *batch, struct lcp_job *job, uint64_t number, bool is_held)
+{
+    struct lcp_change change = {
+        .state = LCP_SENT_EXPIRED, .reason = "ttl", .wall_ms = job->wall_ms};
+    bool moved;
+
+    if (is_held) {
+        change.state = LCP_IN_REFUSED;
+        change.reason = "declined";
+        change.detail = "held for 7 days, nobody released it";
+    }
+    return batch->store->ops->change(batch->store, is_held ? LCP_IN : LCP_OUT, number,
+                                     &change, &moved);
+}
+
+/* Afterwards numbers are those of our own messages, done counts the held. */
 enum lcp_err
 lcp_job_expire(struct lcp_batch *batch, struct lcp_job *job)
 {
     const struct lcp_store_ops *ops = batch->store->ops;
+    struct expired e = {.job = job};
+    uint32_t ours = 0;
     enum lcp_err err;
-    bool moved;
 
     free(job->numbers);
     job->number_count = 0;
     job->numbers = calloc(LCP_EXPIRE_MAX, sizeof(job->numbers[0]));
     if (job->numbers == NULL)
         return LCP_ENOMEM;
-    err = ops->each_expired(batch->store, job->life_ms, LCP_EXPIRE_MAX, take_number,
-                            job);
-    for (uint32_t i = 0; err == LCP_OK && i < job->number_count; i++)
-        err = ops->set_state(batch->store, LCP_OUT, job->numbers[i], LCP_SENT_EXPIRED,
-                             "ttl", job->wall_ms, &moved);
+    err = ops->each_expired(batch->store, job->life_ms, LCP_EXPIRE_MAX, take_expired,
+                            &e);
+    for (uint32_t i = 0; err == LCP_OK && i < job->number_count; i++) {
+        err = expire_one(batch, job, job->numbers[i], e.is_held[i]);
+        if (!e.is_held[i])
+            job->numbers[ours++] = job->numbers[i];
+    }
     if (err != LCP_OK)
         return err;
+    job->done = job->number_count - ours;
+    job->number_count = ours;
     return ops->next_expiry(batch->store, &job->next_expiry);
 }
 
@@ -313,6 +358,7 @@ keep_draft(void *ctx, const struct lcp_row *row)
         return false;
     r->is_right = lcp_key_eq(&row->key, &r->batch->identity->key) &&
                   lcp_msg_is(&msg, msg.from, r->batch->name);
+    job->hops = lcp_msg_hops(&msg);
     free(job->text);
     job->text = malloc(row->raw.len + 1);
     if (job->text == NULL || lcp_json_string(&msg.doc, msg.message, (char *)job->text,
@@ -342,11 +388,12 @@ lcp_job_resign(struct lcp_batch *batch, struct lcp_job *job)
         err = build_payload(batch, job);
         if (err == LCP_OK && job->err == LCP_OK)
             return ops->resign(batch->store, job->number,
-                               lcp_span(job->raw, job->raw_len), &batch->identity->key);
+                               lcp_span(job->raw, job->raw_len), &batch->identity->key,
+                               job->digest);
     }
     if (err != LCP_OK)
         return err;
     job->err = LCP_OK;
-    return ops->set_state(batch->store, LCP_OUT, job->number, LCP_SENT_EXPIRED,
-                          "identity-changed", job->wall_ms, &moved);
+    return lcp_store_set_state(batch->store, LCP_OUT, job->number, LCP_SENT_EXPIRED,
+                               "identity-changed", job->wall_ms, &moved);
 }

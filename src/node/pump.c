@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Life of the pump, and the way outward: what the machine wants becomes datagrams, jobs
- * and log lines. The way back is finish.c.
+ * The pump's turns: jobs, batches, time. The way outward is output.c, the way back
+ * finish.c.
  */
 #include "node/pump.h"
 
@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bugs.h"
 #include "base/text.h"
 #include "node/state.h"
 
@@ -53,14 +54,17 @@ lcp_pump_peer_name(struct lcp_pump *p, uint32_t peer, char out[LCP_NAME_MAX + 1]
 bool
 lcp_pump_is_key_of_another(struct lcp_pump *p, uint32_t peer, const struct lcp_key *key)
 {
-    for (uint32_t i = 0; i < p->peers_max; i++) {
-        struct lcp_core_peer_view view;
+    uint32_t owner = lcp_core_peer_of_key(p->core, key->bytes);
 
-        if (i != peer && lcp_core_peer_view(p->core, lcp_pump_now(p), i, &view) &&
-            view.has_key && memcmp(view.key, key->bytes, sizeof(view.key)) == 0)
-            return true;
-    }
-    return lcp_key_eq(key, &p->identity.key);
+    return (owner != LCP_NO_PEER && owner != peer) || lcp_key_eq(key, &p->identity.key);
+}
+
+bool
+lcp_pump_is_away(struct lcp_pump *p, uint32_t peer)
+{
+    struct lcp_core_peer_view view;
+
+    return !lcp_core_peer_view(p->core, lcp_pump_now(p), peer, &view) || view.is_away;
 }
 
 struct lcp_job *
@@ -132,165 +136,6 @@ lcp_pump_sign_ephemeral(struct lcp_pump *p, uint32_t peer, const char *type,
     lcp_pump_enqueue(p, job);
 }
 
-/* ---- the machine's outputs ---- */
-
-static void
-put_admission(struct lcp_pump *p, const struct lcp_output *out)
-{
-    const struct lcp_msg *msg = out->message;
-    struct lcp_job *job = lcp_pump_job(p, LCP_JOB_ADMIT, out->peer);
-    size_t len;
-
-    if (job == NULL || (job->raw = malloc(out->payload.len + 1)) == NULL) {
-        lcp_job_free(job);
-        lcp_core_admitted(p->core, lcp_pump_now(p), out->ticket, LCP_ADM_LATER, NULL);
-        return;
-    }
-    memcpy(job->raw, out->payload.data, out->payload.len);
-    job->raw_len = out->payload.len;
-    job->ticket = out->ticket;
-    job->key = msg->key;
-    memcpy(job->id, msg->id, sizeof(job->id));
-    if (lcp_json_string(&msg->doc, msg->type, job->type, sizeof(job->type), &len) !=
-        LCP_OK)
-        strcpy(job->type, "other"); /* a longer type stands whole in the raw text */
-    if (msg->reply_to == 0 || lcp_json_string(&msg->doc, msg->reply_to, job->reply_to,
-                                              LCP_ID_MAX + 1, &len) != LCP_OK)
-        job->reply_to[0] = '\0';
-    job->is_ping = strcmp(job->type, "ping") == 0;
-    job->is_consumed = job->is_ping ||
-                       (strcmp(job->type, "pong") == 0 &&
-                        lcp_ping_find_id(p, out->peer, job->reply_to) != NULL);
-    lcp_pump_enqueue(p, job);
-}
-
-static void
-put_refill(struct lcp_pump *p, const struct lcp_output *out)
-{
-    struct lcp_job *job = NULL;
-
-    /* Without a socket nothing can go out, and so nothing shall count as transmitted.
-     */
-    if (p->is_bound)
-        job = lcp_pump_job(p, LCP_JOB_REFILL, out->peer);
-    if (job == NULL) {
-        lcp_core_refill_failed(p->core, lcp_pump_now(p), out->peer);
-        return;
-    }
-    job->after = out->after;
-    job->count = out->count;
-    job->bytes_max = out->bytes_max;
-    lcp_pump_enqueue(p, job);
-}
-
-static void
-put_settled(struct lcp_pump *p, const struct lcp_output *out)
-{
-    struct lcp_job *job;
-    struct lcp_ping *ping;
-
-    lcp_flights_del(&p->flights, out->number);
-    if (out->number & LCP_EPHEMERAL) {
-        ping = lcp_ping_find(p, out->number);
-        if (ping != NULL) {
-            ping->is_acked = true;
-            ping->rtt_ms = out->rtt_ms;
-            ping->deadline_ms = lcp_pump_now(p) + LCP_PONG_WAIT_MS;
-        }
-        return;
-    }
-    job = lcp_pump_job(p, LCP_JOB_SETTLE, out->peer);
-    if (job == NULL) {
-        /* It stays queued, goes again and is acknowledged again. */
-        lcp_core_again(p->core, lcp_pump_now(p), out->peer);
-        return;
-    }
-    job->number = out->number;
-    /* Without memory for it the message may go once more, and is acknowledged again. */
-    if (!lcp_flights_has(&p->settling, out->number))
-        (void)!lcp_flights_put(&p->settling, out->number, NULL);
-    lcp_pump_enqueue(p, job);
-}
-
-static void
-put_parked(struct lcp_pump *p, const struct lcp_output *out)
-{
-    struct lcp_ping *ping;
-
-    lcp_flights_del(&p->flights, out->number);
-    ping = lcp_ping_find(p, out->number);
-    if (ping != NULL)
-        lcp_ping_end(p, ping, NULL);
-    else
-        lcp_waiters_tell(p, out->number, LCP_SENT_QUEUED);
-}
-
-static void
-put_alarm(struct lcp_pump *p, const struct lcp_output *out)
-{
-    char name[LCP_NAME_MAX + 1];
-    struct lcp_job *job;
-
-    if (out->alarm == LCP_ALARM_CONFLICT) {
-        lcp_pump_log(p, LCP_LOG_WARN,
-                     "peer %s: an id came again with other content; not taken",
-                     lcp_pump_peer_name(p, out->peer, name));
-        return;
-    }
-    /* A packet whose key is not the pinned one: worth a word only if that key really
-     * signed it. */
-    if (out->payload.len == 0 || p->peers[out->peer].is_looking ||
-        lcp_pump_now(p) < p->peers[out->peer].look_after_ms)
-        return;
-    job = lcp_pump_job(p, LCP_JOB_VERIFY, out->peer);
-    if (job == NULL || (job->raw = malloc(out->payload.len + 1)) == NULL) {
-        lcp_job_free(job);
-        return;
-    }
-    memcpy(job->raw, out->payload.data, out->payload.len);
-    job->raw_len = out->payload.len;
-    job->key = ((const struct lcp_msg *)out->message)->key;
-    p->peers[out->peer].is_looking = true;
-    lcp_pump_enqueue(p, job);
-}
-
-static void
-carry_out(struct lcp_pump *p, const struct lcp_output *out)
-{
-    char name[LCP_NAME_MAX + 1];
-
-    switch (out->kind) {
-    case LCP_OUT_TX:
-        p->world->ops->send(p->world, &out->to, lcp_span(out->header, LCP_HEADER_BYTES),
-                            out->payload);
-        break;
-    case LCP_OUT_ADMIT:
-        put_admission(p, out);
-        break;
-    case LCP_OUT_REFILL:
-        put_refill(p, out);
-        break;
-    case LCP_OUT_SETTLED:
-        put_settled(p, out);
-        break;
-    case LCP_OUT_PARKED:
-        put_parked(p, out);
-        break;
-    case LCP_OUT_ONLINE:
-        lcp_pump_log(p, LCP_LOG_INFO, "peer %s: online",
-                     lcp_pump_peer_name(p, out->peer, name));
-        break;
-    case LCP_OUT_OFFLINE:
-        lcp_pump_log(p, LCP_LOG_INFO, "peer %s: offline, silent %llu s",
-                     lcp_pump_peer_name(p, out->peer, name),
-                     (unsigned long long)(out->silent_ms / 1000));
-        break;
-    case LCP_OUT_ALARM:
-        put_alarm(p, out);
-        break;
-    }
-}
-
 /* One key may write to two peers' places at once, before either has a pin. What an
  * earlier batch pinned the machine knows by now. */
 static void
@@ -298,10 +143,49 @@ look_at_first_contact(struct lcp_pump *p, struct lcp_job *job)
 {
     struct lcp_core_peer_view view;
 
-    job->is_key_taken =
-        job->kind == LCP_JOB_ADMIT &&
-        lcp_core_peer_view(p->core, lcp_pump_now(p), job->peer, &view) &&
-        !view.has_key && lcp_pump_is_key_of_another(p, job->peer, &job->key);
+    if (job->kind != LCP_JOB_ADMIT && job->kind != LCP_JOB_HELLO)
+        return;
+    job->is_first_contact = !lcp_core_peer_view(p->core, lcp_pump_now(p), job->peer,
+                                                &view) ||
+                            !view.has_key;
+    job->is_key_taken = job->is_first_contact &&
+                        lcp_pump_is_key_of_another(p, job->peer, &job->key);
+}
+
+/* The loop guard counts what is stored, so those that run beside this one count too. */
+static void
+look_for_loop(struct lcp_pump *p, struct lcp_job *job)
+{
+    uint32_t pending = 0;
+
+    if (job->kind != LCP_JOB_ADMIT || p->loop_limit == 0)
+        return;
+    for (uint32_t i = 0; i < p->batch.count; i++)
+        pending += p->batch.jobs[i]->kind == LCP_JOB_ADMIT &&
+                   p->batch.jobs[i]->peer == job->peer;
+    job->is_looping = lcp_loop_is_closed(p, job->peer, pending);
+}
+
+/* Hands the signed answers of the last batch to the machine. */
+static void
+give_answers(struct lcp_pump *p)
+{
+    for (uint32_t i = 0; i < p->batch.answer_count; i++) {
+        const struct lcp_answer *answer = &p->batch.answers[i];
+
+        if (lcp_core_peer_find(p->core, answer->peer_name) == answer->peer)
+            lcp_core_answer(p->core, lcp_pump_now(p), answer->peer,
+                            lcp_span(answer->payload, answer->len));
+    }
+}
+
+static void
+carry_all_out(struct lcp_pump *p)
+{
+    struct lcp_output out;
+
+    while (lcp_core_poll(p->core, lcp_pump_now(p), &out))
+        lcp_pump_carry_out(p, &out);
 }
 
 static void
@@ -313,8 +197,18 @@ start_batch(struct lcp_pump *p)
         return;
     batch->count = 0;
     while (batch->count < LCP_BATCH_JOBS_MAX && p->lanes.jobs > 0) {
-        batch->jobs[batch->count] = lcp_lanes_take(&p->lanes);
-        look_at_first_contact(p, batch->jobs[batch->count++]);
+        struct lcp_job *job = lcp_lanes_take(&p->lanes);
+
+        look_at_first_contact(p, job);
+        look_for_loop(p, job);
+        batch->jobs[batch->count++] = job;
+    }
+    batch->require_key = p->require_key;
+    batch->last_read_wall_ms = p->last_read_wall_ms;
+    if (lcp_bug(LCP_BUG_RECEIPT_BEFORE_COMMIT)) {
+        lcp_batch_boast(batch);
+        give_answers(p);
+        carry_all_out(p);
     }
     p->is_writing = true;
     p->world->ops->work(p->world, &batch->task);
@@ -323,10 +217,7 @@ start_batch(struct lcp_pump *p)
 void
 lcp_pump_drain(struct lcp_pump *p)
 {
-    struct lcp_output out;
-
-    while (lcp_core_poll(p->core, lcp_pump_now(p), &out))
-        carry_out(p, &out);
+    carry_all_out(p);
     if (p->is_stopping && !p->is_stop_saved && p->lanes.jobs == 0 && !p->is_writing) {
         p->is_stop_saved = true;
         lcp_pump_save_life(p, true);
@@ -350,11 +241,12 @@ batch_done(struct lcp_pump *p)
         return; /* nothing more is said to anybody */
     }
     p->is_writing = false;
-    if (batch->err == LCP_OK)
+    if (batch->is_committed)
         p->changed = batch->changed;
     lcp_pump_degrade(p);
     for (uint32_t i = 0; i < batch->count; i++)
         lcp_pump_finish(p, batch->jobs[i]);
+    give_answers(p);
 }
 
 void
@@ -415,11 +307,11 @@ lcp_pump_retry(struct lcp_pump *p)
         next = job->next;
         lcp_pump_enqueue(p, job);
     }
-    p->retry = NULL;
+    p->retry = p->retry_last = NULL;
 }
 
-/* Settles that met a full disk go again; without any, a small write finds out whether
- * there is room. */
+/* Lasting jobs that met a full disk go again; without any, a small write finds out
+ * whether there is room. */
 static void
 retry_store(struct lcp_pump *p, uint64_t now_ms)
 {
@@ -504,6 +396,7 @@ lcp_pump_stop(struct lcp_pump *p)
         p->retry = job->next;
         lcp_job_free(job);
     }
+    p->retry_last = NULL;
     lcp_pump_drain(p);
 }
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bugs.h"
 #include "base/text.h"
 #include "node/state.h"
 
@@ -24,6 +25,7 @@ make_core(struct lcp_pump *p, const struct lcp_conf *conf)
         .ack_timeout_ms = conf->ack_timeout_ms,
         .heartbeat_ms = conf->heartbeat_ms,
         .peer_timeout_ms = conf->peer_timeout_ms,
+        .is_timing_fixed = conf->is_timing_fixed,
         .limits.peers_max = p->peers_max,
     };
     size_t size = lcp_core_size(&config.limits);
@@ -48,13 +50,15 @@ make_tables(struct lcp_pump *p)
     p->lane_memory = calloc(p->peers_max + 1, sizeof(p->lane_memory[0]));
     p->batch.scratch = malloc(sizeof(*p->batch.scratch));
     p->batch.text = malloc(LCP_PAYLOAD_MAX);
+    p->batch.answers = calloc(LCP_BATCH_JOBS_MAX, sizeof(p->batch.answers[0]));
     p->read_nodes = calloc(LCP_JSON_NODES_MAX, sizeof(p->read_nodes[0]));
     p->request_nodes = calloc(LCP_IPC_NODES_MAX, sizeof(p->request_nodes[0]));
     p->request.ids = calloc(LCP_REQUEST_IDS_MAX, sizeof(p->request.ids[0]));
     p->request.text_buf = malloc(LCP_IPC_REQUEST_MAX);
     if (p->peers == NULL || p->lane_memory == NULL || p->batch.scratch == NULL ||
-        p->batch.text == NULL || p->read_nodes == NULL || p->request_nodes == NULL ||
-        p->request.ids == NULL || p->request.text_buf == NULL)
+        p->batch.text == NULL || p->batch.answers == NULL || p->read_nodes == NULL ||
+        p->request_nodes == NULL || p->request.ids == NULL ||
+        p->request.text_buf == NULL)
         return LCP_ENOMEM;
     lcp_lanes_init(&p->lanes, p->lane_memory, p->peers_max + 1);
     if (lcp_flights_init(&p->settling, 64) != LCP_OK)
@@ -90,6 +94,8 @@ load_life(struct lcp_pump *p, struct lcp_store *store)
     p->life_start_ms = (uint64_t)life;
     if (wall != 0 && gap > 0 && gap <= LCP_LIFE_GAP_MAX_MS)
         p->life_start_ms += (uint64_t)gap;
+    if (lcp_bug(LCP_BUG_TTL_RESTARTED))
+        p->life_start_ms = 1;
     p->changed = store->ops->changed(store);
     p->mirrored = (uint64_t)mirrored;
     if (!clean) {
@@ -179,6 +185,15 @@ check_identity(struct lcp_pump *p, struct lcp_store *store)
 }
 
 static void
+choose_boot(struct lcp_pump *p)
+{
+    uint8_t random[LCP_BOOT_CHARS / 2];
+
+    p->world->ops->random(p->world, random, sizeof(random));
+    lcp_hex_print(random, sizeof(random), p->boot);
+}
+
+static void
 fill_in(struct lcp_pump *p, const struct lcp_pump_config *config)
 {
     const struct lcp_conf *conf = config->conf;
@@ -202,9 +217,11 @@ fill_in(struct lcp_pump *p, const struct lcp_pump_config *config)
     p->batch.store = config->writer;
     p->batch.identity = &p->identity;
     p->batch.name = p->name;
+    p->batch.boot = p->boot;
     p->started_ms = lcp_pump_now(p);
     p->next_ephemeral = LCP_EPHEMERAL | 1;
     p->seen_is_dirty = true;
+    choose_boot(p);
 }
 
 /* Nothing runs yet, so the reader may be used here. */
@@ -222,6 +239,67 @@ first_peers(struct lcp_pump *p, const struct lcp_pump_config *config, char *faul
         err = lcp_pump_apply_peers(p, config->conf, read->peers, fault);
     lcp_read_free(read);
     return err;
+}
+
+static bool
+take_paused(void *ctx, const char *peer)
+{
+    struct lcp_pump *p = ctx;
+    uint32_t index = lcp_core_peer_find(p->core, peer);
+
+    if (peer[0] == '\0')
+        p->is_paused = true;
+    else if (index != LCP_NO_PEER)
+        p->peers[index].is_paused = true;
+    return true;
+}
+
+static bool
+take_creditor(void *ctx, const char *peer)
+{
+    struct lcp_pump *p = ctx;
+    uint32_t index = lcp_core_peer_find(p->core, peer);
+
+    if (index != LCP_NO_PEER)
+        lcp_core_news(p->core, lcp_pump_now(p), index);
+    return true;
+}
+
+/* A seeded bug: the record forgets too, as if a pause were the process's. */
+static void
+forget_pauses(struct lcp_pump *p, struct lcp_store *store)
+{
+    enum lcp_err err = store->ops->begin(store);
+    struct lcp_store_peer row;
+
+    for (uint32_t i = 0; err == LCP_OK && i <= p->peers_max; i++) {
+        char name[LCP_NAME_MAX + 1] = "";
+
+        if (i < p->peers_max && !p->peers[i].is_paused)
+            continue;
+        if (i < p->peers_max)
+            lcp_pump_peer_name(p, i, name);
+        err = store->ops->peer_get(store, name, &row);
+        row.is_paused = false;
+        if (err == LCP_OK)
+            err = store->ops->peer_put(store, name, &row);
+        if (i < p->peers_max)
+            p->peers[i].is_paused = false;
+    }
+    p->is_paused = false;
+    if (err != LCP_OK || store->ops->commit(store) != LCP_OK)
+        store->ops->rollback(store);
+}
+
+/* What the record says of the peers there are now. */
+static enum lcp_err
+recall_peers(struct lcp_pump *p, struct lcp_store *store)
+{
+    enum lcp_err err = store->ops->each_paused(store, take_paused, p);
+
+    if (lcp_bug(LCP_BUG_PAUSE_FORGOTTEN))
+        forget_pauses(p, store);
+    return err == LCP_OK ? store->ops->each_creditor(store, take_creditor, p) : err;
 }
 
 enum lcp_err
@@ -243,8 +321,8 @@ lcp_pump_new(const struct lcp_pump_config *config, char *fault, struct lcp_pump 
         (err = load_life(p, config->writer)) != LCP_OK ||
         (err = check_identity(p, config->writer)) != LCP_OK)
         goto out;
-    err = first_peers(p, config, fault);
-    if (err != LCP_OK)
+    if ((err = first_peers(p, config, fault)) != LCP_OK ||
+        (err = recall_peers(p, config->writer)) != LCP_OK)
         goto out;
     lcp_pump_save_life(p, false);
     *out = p;
@@ -294,10 +372,13 @@ lcp_pump_free(struct lcp_pump *p)
     lcp_flights_free(&p->flights);
     lcp_flights_free(&p->settling);
     free(p->core_memory);
+    for (uint32_t i = 0; p->peers != NULL && i < p->peers_max; i++)
+        lcp_pump_forget_peer(&p->peers[i]);
     free(p->peers);
     free(p->lane_memory);
     free(p->batch.scratch);
     free(p->batch.text);
+    free(p->batch.answers);
     free(p->read_nodes);
     free(p->request_nodes);
     free(p->request.ids);
@@ -306,258 +387,4 @@ lcp_pump_free(struct lcp_pump *p)
     free(p->reply_buf);
     lcp_wipe(&p->identity, sizeof(p->identity));
     free(p);
-}
-
-/* ---- peers of the configuration ---- */
-
-/* The key a peer is known by: configured, pinned, or none yet. A contradiction is an
- * error; the configured key is then remembered, so that a person can trust it. */
-static enum lcp_err
-key_of(struct lcp_pump *p, const struct lcp_conf_peer *peer,
-       const struct lcp_read_peer *pin, struct lcp_core_peer *out, char *fault)
-{
-    const struct lcp_key *key = lcp_key_is_set(&peer->key) ? &peer->key : &pin->key;
-    bool is_pinned = pin->how[0] != '\0';
-    uint32_t index = lcp_core_peer_find(p->core, peer->name);
-
-    if (is_pinned && !lcp_key_eq(key, &pin->key)) {
-        snprintf(fault, LCP_CONF_FAULT_MAX,
-                 "lcp.conf:%u: PublicKey of %s is not the key that is pinned (%s); if "
-                 "it is right, say: lcp peer trust %s FINGERPRINT",
-                 peer->line, peer->name, pin->how, peer->name);
-        if (index != LCP_NO_PEER)
-            p->peers[index].offered = *key;
-        return LCP_ECONFLICT;
-    }
-    out->has_key = is_pinned || lcp_key_is_set(&peer->key);
-    if (out->has_key)
-        memcpy(out->key, key->bytes, LCP_KEY_BYTES);
-    return LCP_OK;
-}
-
-static void
-pin_configured(struct lcp_pump *p, const struct lcp_conf_peer *peer, uint32_t index)
-{
-    struct lcp_job *job = lcp_pump_job(p, LCP_JOB_PIN, index);
-
-    if (job == NULL)
-        return;
-    job->key = peer->key;
-    strcpy(job->how, "config");
-    lcp_pump_enqueue(p, job);
-}
-
-/* A peer of the configuration with the key it will have. */
-struct wanted {
-    const struct lcp_conf_peer *conf;
-    const struct lcp_read_peer *pin;
-    struct lcp_core_peer peer;
-    bool is_put;
-};
-
-static enum lcp_err
-refuse_peer(const struct lcp_conf_peer *peer, enum lcp_err err, const char *why,
-            char *fault)
-{
-    snprintf(fault, LCP_CONF_FAULT_MAX, "lcp.conf:%u: peer %s: %s", peer->line,
-             peer->name, why);
-    return err;
-}
-
-/* What the configuration and the record say, and else what the machine knows: a first
- * contact may have come after the record was read. */
-static enum lcp_err
-want_peer(struct lcp_pump *p, struct wanted *w, char *fault)
-{
-    uint32_t index = lcp_core_peer_find(p->core, w->conf->name);
-    struct lcp_core_peer_view view;
-    enum lcp_err err;
-
-    w->peer = (struct lcp_core_peer){.name = w->conf->name,
-                                     .endpoint = w->conf->endpoint};
-    err = key_of(p, w->conf, w->pin, &w->peer, fault);
-    if (err != LCP_OK)
-        return err;
-    if (!w->peer.has_key && index != LCP_NO_PEER &&
-        lcp_core_peer_view(p->core, lcp_pump_now(p), index, &view) && view.has_key) {
-        w->peer.has_key = true;
-        memcpy(w->peer.key, view.key, sizeof(w->peer.key));
-    }
-    if (w->peer.has_key &&
-        memcmp(w->peer.key, p->identity.key.bytes, LCP_KEY_BYTES) == 0)
-        return refuse_peer(w->conf, LCP_EINVAL, "this is our own key", fault);
-    return LCP_OK;
-}
-
-static int
-by_key(const void *a, const void *b)
-{
-    const struct wanted *one = a, *two = b;
-
-    if (!one->peer.has_key || !two->peer.has_key)
-        return one->peer.has_key - two->peer.has_key;
-    return memcmp(one->peer.key, two->peer.key, LCP_KEY_BYTES);
-}
-
-/* All that can be wrong with the set as a whole, before any of it is applied. Names and
- * addresses are checked when the file is read. Sorts. */
-static enum lcp_err
-check_wanted(struct lcp_pump *p, struct wanted *wanted, size_t count, char *fault)
-{
-    if (count > p->peers_max)
-        return refuse_peer(wanted[p->peers_max].conf, LCP_EFULL,
-                           "no room for more peers; raise MaxPeers and restart", fault);
-    for (size_t i = 0; i < count; i++) {
-        enum lcp_err err = want_peer(p, &wanted[i], fault);
-
-        if (err != LCP_OK)
-            return err;
-    }
-    qsort(wanted, count, sizeof(wanted[0]), by_key);
-    for (size_t i = 1; i < count; i++) {
-        if (wanted[i - 1].peer.has_key && by_key(&wanted[i - 1], &wanted[i]) == 0)
-            return refuse_peer(wanted[i].conf, LCP_EEXIST, "its key is another peer's",
-                               fault);
-    }
-    return LCP_OK;
-}
-
-static enum lcp_err
-put_wanted(struct lcp_pump *p, struct wanted *wanted, size_t count)
-{
-    enum lcp_err worst = LCP_OK;
-
-    for (size_t i = 0; i < count; i++) {
-        struct wanted *w = &wanted[i];
-        uint32_t index;
-        enum lcp_err err;
-
-        if (w->is_put)
-            continue;
-        err = lcp_core_peer_put(p->core, lcp_pump_now(p), &w->peer, &index);
-        w->is_put = err == LCP_OK;
-        if (err != LCP_OK)
-            worst = err;
-        else if (lcp_key_is_set(&w->conf->key) && w->pin->how[0] == '\0')
-            pin_configured(p, w->conf, index);
-    }
-    return worst;
-}
-
-static bool
-is_configured(const struct lcp_conf *conf, const char *name)
-{
-    for (size_t i = 0; i < conf->peer_count; i++) {
-        if (strcmp(conf->peers[i].name, name) == 0)
-            return true;
-    }
-    return false;
-}
-
-void
-lcp_pump_unpin(struct lcp_pump *p, const char *name)
-{
-    struct lcp_job *job = lcp_pump_job(p, LCP_JOB_UNPIN, LCP_NO_PEER);
-
-    if (job == NULL)
-        return;
-    strcpy(job->peer_name, name);
-    lcp_pump_enqueue(p, job);
-}
-
-static void
-remove_others(struct lcp_pump *p, const struct lcp_conf *conf)
-{
-    for (uint32_t i = 0; i < p->peers_max; i++) {
-        struct lcp_core_peer_view view;
-
-        if (lcp_core_peer_view(p->core, lcp_pump_now(p), i, &view) &&
-            !is_configured(conf, view.name)) {
-            lcp_pump_unpin(p, view.name);
-            lcp_core_peer_del(p->core, lcp_pump_now(p), i);
-            p->peers[i] = (struct lcp_pump_peer){0};
-        }
-    }
-}
-
-/* Peers that move make their places free first, so that they can swap them. */
-static void
-vacate_moving(struct lcp_pump *p, const struct lcp_conf *conf)
-{
-    for (size_t i = 0; i < conf->peer_count; i++) {
-        uint32_t index = lcp_core_peer_find(p->core, conf->peers[i].name);
-        struct lcp_core_peer_view view;
-
-        if (index != LCP_NO_PEER &&
-            lcp_core_peer_view(p->core, lcp_pump_now(p), index, &view) &&
-            !lcp_endpoint_eq(&view.endpoint, &conf->peers[i].endpoint))
-            lcp_core_peer_vacate(p->core, lcp_pump_now(p), index);
-    }
-}
-
-/* All of it, or nothing: what can be wrong is known before the first change. */
-enum lcp_err
-lcp_pump_apply_peers(struct lcp_pump *p, const struct lcp_conf *conf,
-                     const struct lcp_read_peer *pins, char *fault)
-{
-    struct wanted *wanted = calloc(conf->peer_count + 1, sizeof(wanted[0]));
-    enum lcp_err err;
-
-    if (wanted == NULL)
-        return LCP_ENOMEM;
-    for (size_t i = 0; i < conf->peer_count; i++)
-        wanted[i] = (struct wanted){.conf = &conf->peers[i], .pin = &pins[i]};
-    err = check_wanted(p, wanted, conf->peer_count, fault);
-    if (err != LCP_OK)
-        goto out;
-    remove_others(p, conf);
-    vacate_moving(p, conf);
-    err = put_wanted(p, wanted, conf->peer_count);
-    if (err == LCP_EEXIST) /* a key that another one has just given up */
-        err = put_wanted(p, wanted, conf->peer_count);
-    if (err == LCP_EFULL)
-        err = LCP_EAGAIN;
-
-out:
-    free(wanted);
-    return err;
-}
-
-struct lcp_read *
-lcp_pump_overview_of(struct lcp_pump *p, const struct lcp_conf *conf)
-{
-    struct lcp_read *read = lcp_reads_new(p, LCP_VERB_RELOAD, 0, true);
-
-    if (read == NULL)
-        return NULL;
-    read->peers = calloc(conf->peer_count + 1, sizeof(read->peers[0]));
-    read->conf = calloc(1, sizeof(*read->conf));
-    if (read->peers == NULL || read->conf == NULL) {
-        lcp_read_free(read);
-        return NULL;
-    }
-    *read->conf = *conf;
-    read->conf->peers = calloc(conf->peer_count + 1, sizeof(conf->peers[0]));
-    if (read->conf->peers == NULL) {
-        lcp_read_free(read);
-        return NULL;
-    }
-    for (size_t i = 0; i < conf->peer_count; i++) {
-        read->conf->peers[i] = conf->peers[i];
-        memcpy(read->peers[i].name, conf->peers[i].name, sizeof(read->peers[i].name));
-    }
-    read->peer_count = (uint32_t)conf->peer_count;
-    return read;
-}
-
-enum lcp_err
-lcp_pump_reload(struct lcp_pump *p, const struct lcp_conf *conf)
-{
-    struct lcp_read *read = lcp_pump_overview_of(p, conf);
-
-    if (read == NULL)
-        return LCP_ENOMEM;
-    lcp_reads_add(p, read);
-    lcp_pump_drain(p);
-    return LCP_OK;
 }

@@ -36,8 +36,11 @@ enum {
 /* A client that waits for what becomes of a message. */
 struct lcp_waiter {
     uint64_t client, number, started_ms, deadline_ms;
-    bool is_ours;
+    bool is_ours, was_transmitted;
+    int state;    /* of the message, as far as is known here */
+    int wait_for; /* as in the job */
     char to[LCP_NAME_MAX + 1], id[LCP_ID_MAX + 1];
+    char reason[LCP_REASON_MAX + 1], detail[LCP_DETAIL_MAX + 1]; /* of the state */
 };
 
 /* A ping of the daemon's own. */
@@ -174,13 +177,15 @@ void lcp_pump_retry(struct lcp_pump *p);
 void lcp_pump_save_life(struct lcp_pump *p, bool is_clean_stop);
 void lcp_pump_sign_ephemeral(struct lcp_pump *p, uint32_t peer, const char *type,
                              const char *id, const char *reply_to, uint64_t number);
-/* Applies what the configuration says of peers, or nothing of it; pins[i] is what the
- * record knows of conf->peers[i]. LCP_EAGAIN: the place of a removed peer is in use
- * until its jobs are done; the rest is applied. */
+/* peers.c: applies what the configuration says of peers, or nothing of it; pins[i] is
+ * what the record knows of conf->peers[i]. LCP_EAGAIN: the place of a removed peer is
+ * in use until its jobs are done; the rest is applied. */
 LCP_MUST_USE enum lcp_err lcp_pump_apply_peers(struct lcp_pump *p,
                                                const struct lcp_conf *conf,
                                                const struct lcp_read_peer *pins,
                                                char *fault);
+/* Frees what is remembered of a peer. */
+void lcp_pump_forget_peer(struct lcp_pump_peer *peer);
 /* A read with the peers of a configuration by name. NULL without memory. */
 struct lcp_read *lcp_pump_overview_of(struct lcp_pump *p, const struct lcp_conf *conf);
 
@@ -226,6 +231,9 @@ void lcp_waiters_answer(struct lcp_pump *p, const struct lcp_job *job);
 /* Tells everyone who waits for this message. QUEUED: its tries are over for now, or its
  * receiver said later. */
 void lcp_waiters_tell(struct lcp_pump *p, uint64_t number, int state);
+/* The same with the receiver's reason and sentence. */
+void lcp_waiters_tell_why(struct lcp_pump *p, uint64_t number, int state,
+                          const char *reason, const char *detail);
 void lcp_waiters_tick(struct lcp_pump *p, uint64_t now_ms);
 void lcp_waiters_drop(struct lcp_pump *p, uint64_t client);
 uint64_t lcp_waiters_next_ms(const struct lcp_pump *p);
