@@ -32,7 +32,8 @@ ROOMS = {
 }
 # Single files that may know more, or less.
 MAY_ALSO = {"cli/cmd_node.c": {"uv"}, "cli/legacy.c": {"uv"},  # lcp node and lcp_node
-            "cli/cmd_version.c": {"uv"}}  # names what it is linked with
+            "cli/cmd_version.c": {"uv"},  # names what it is linked with
+            "cli/proof.h": {"core"}}  # lcp verify: reads and checks what the wire carries
 # Not lcp_bug(): without optimization that stays as a function that always says no.
 BUG_SWITCH = "lcp_bug_active"
 PURE = {"core": {"base/os.h"}}  # the machine: time, files and chance come from outside

@@ -80,6 +80,11 @@ LCP_MUST_USE enum lcp_err lcp_os_check_peer(int fd);
 void lcp_os_who_self(char *out, size_t cap);
 void lcp_os_who_peer(int fd, char *out, size_t cap);
 
+/* Asks the person at the terminal (not whoever feeds standard input) and reads a line,
+ * cut to cap. LCP_ENOTFOUND: there is no terminal. */
+LCP_MUST_USE enum lcp_err lcp_os_ask_person(const char *question, char *answer,
+                                            size_t cap);
+
 /* Opens the standard streams that the starter closed, so that no file or socket of ours
  * gets their numbers and with them what is printed. Writing to such a one fails. */
 void lcp_os_guard_stdio(void);

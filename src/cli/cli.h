@@ -26,6 +26,7 @@ enum lcp_exit {
     LCP_EXIT_QUEUED = 4,
     LCP_EXIT_REFUSED = 5,
     LCP_EXIT_TIMEOUT = 6,
+    LCP_EXIT_UNCONFIRMED = 9, /* a person's to do, and no person said so */
     LCP_EXIT_LOST = 70,
 };
 
@@ -97,6 +98,16 @@ LCP_MUST_USE int lcp_cli_identity(struct lcp_cli *cli, struct lcp_identity *iden
 LCP_MUST_USE enum lcp_err lcp_cli_path(const struct lcp_cli *cli, const char *name,
                                        char out[static LCP_PATH_MAX]);
 
+/* ---- what only a person should do ---- */
+
+enum { LCP_QUESTION_MAX = 2048 };
+
+/* Puts the question (text for people, ending with a newline) and asks for this word,
+ * unless --yes was given. 0 and *how ("typed" or "--yes", for the audit record), or
+ * exit 9 with the refusal told. */
+LCP_MUST_USE int lcp_confirm(struct lcp_cli *cli, const char *question,
+                             const char *word, const char **how);
+
 /* ---- words ---- */
 
 /* Foreign text, made harmless. */
@@ -118,7 +129,9 @@ LCP_MUST_USE int lcp_flush(struct lcp_cli *cli);
 /* ---- the commands ---- */
 
 extern const struct lcp_command lcp_cmd_init, lcp_cmd_node, lcp_cmd_id, lcp_cmd_peer,
-    lcp_cmd_send, lcp_cmd_check, lcp_cmd_read, lcp_cmd_done, lcp_cmd_sent,
-    lcp_cmd_cancel, lcp_cmd_status, lcp_cmd_ping, lcp_cmd_version, lcp_cmd_purge;
+    lcp_cmd_send, lcp_cmd_check, lcp_cmd_read, lcp_cmd_done, lcp_cmd_refuse,
+    lcp_cmd_sent, lcp_cmd_verify, lcp_cmd_cancel, lcp_cmd_resend, lcp_cmd_held,
+    lcp_cmd_release, lcp_cmd_pause, lcp_cmd_resume, lcp_cmd_log, lcp_cmd_status,
+    lcp_cmd_ping, lcp_cmd_version, lcp_cmd_purge;
 
 #endif

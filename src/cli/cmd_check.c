@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "cli/mail.h"
+#include "cli/rows.h"
 
 enum {
     OUTPUT_MAX = 8192, /* bytes of text */
@@ -18,7 +19,7 @@ enum {
 struct check {
     const char *from, *type;
     uint64_t limit, after;
-    bool has_limit;
+    bool has_limit, peek;
 };
 
 static int
@@ -43,6 +44,7 @@ take_options(struct lcp_cli *cli, struct check *c)
 
     *c = (struct check){.from = lcp_opt(cli, "from"), .type = lcp_opt(cli, "type")};
     c->has_limit = lcp_opt(cli, "limit") != NULL;
+    c->peek = lcp_opt(cli, "peek") != NULL;
     code = take_number(cli, "limit", 1, &c->limit);
     if (code == LCP_EXIT_DONE)
         code = take_number(cli, "after", 0, &c->after);
@@ -69,6 +71,8 @@ ask_daemon(struct lcp_cli *cli, const struct check *c, struct lcp_span *reply)
         lcp_write_member_int(&ask.w, "limit", (int64_t)c->limit);
     if (c->after != 0)
         lcp_write_member_int(&ask.w, "after", (int64_t)c->after);
+    if (c->peek)
+        lcp_write_member_bool(&ask.w, "peek", true);
     return lcp_ask_send(cli, &ask, LCP_QUICK_MS, reply);
 }
 
@@ -160,6 +164,18 @@ note_unknown(struct lcp_cli *cli, const char *from)
                 "lcp: note: lcp.conf has no peer %s; lcp peer list shows them\n", from);
 }
 
+/* Why there may be less than a person expects. */
+static void
+print_withheld(const struct lcp_cli *cli, struct lcp_span reply)
+{
+    uint64_t held = lcp_reply_number(reply, "held");
+
+    (void)lcp_print_paused(reply, "paused, so nothing is shown of: ");
+    if (held > 0)
+        printf("held: %" PRIu64 ", for a person to see: lcp held%s\n", held,
+               cli->home_flag);
+}
+
 static int
 show(struct lcp_cli *cli, const struct check *c, struct lcp_span reply,
      bool from_daemon)
@@ -173,10 +189,12 @@ show(struct lcp_cli *cli, const struct check *c, struct lcp_span reply,
         lcp_print_json(reply);
     else
         count = print_page(cli, c, reply, shown);
+    if (!cli->args.json)
+        print_withheld(cli, reply);
     code = lcp_flush(cli);
     if (c->from != NULL && lcp_reply_number(reply, "count") == 0)
         note_unknown(cli, c->from);
-    if (code != LCP_EXIT_DONE || !from_daemon)
+    if (code != LCP_EXIT_DONE || !from_daemon || c->peek)
         return code;
     if (cli->args.json && lcp_reply_member(reply, "messages", &messages))
         lcp_mail_shown_all(cli, messages);
@@ -222,12 +240,14 @@ const struct lcp_command lcp_cmd_check = {
     .about =
         "Shows pending mail in order of arrival: bodies are cut at 600 characters, "
         "the\nwhole at 8 KB, with a line that says how to read on. What was printed "
-        "whole counts\nas handed out. Without a daemon the store is read and nothing "
-        "is marked.",
+        "whole counts\nas read, and its sender is told so; --peek tells nobody. "
+        "Without "
+        "a daemon the store is\nread and nothing is marked.",
     .example = "  lcp check\n  lcp read 41\n  lcp done 41\n",
     .run = run,
     .options = {{"from", "NAME", "only mail of this peer"},
                 {"type", "T", "only mail of this type"},
                 {"limit", "N", "at most this many, and never more than 100"},
-                {"after", "N", "only messages with a greater number"}},
+                {"after", "N", "only messages with a greater number"},
+                {"peek", NULL, "do not count as read, tell no sender"}},
 };

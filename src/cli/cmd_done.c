@@ -74,7 +74,8 @@ const struct lcp_command lcp_cmd_done = {
     .usage = "ID... | --through N | --all",
     .about =
         "Archives handled mail: the messages named, all pending ones up to a number, "
-        "or\nall. ack is another name of it.",
+        "or\nall. Their senders are told that they are done. ack is another name of "
+        "it.",
     .example = "  lcp done 41 42\n  lcp done --through 57\n  lcp ack 41\n",
     .words_max = IDS_MAX,
     .run = run,

@@ -235,7 +235,7 @@ run_set(struct lcp_cli *cli)
 
     if (equals == NULL || equals == pair)
         return lcp_fail_usage(cli, "say what to set: KEY=VALUE, such as "
-                                   "Address=100.64.0.9:9528");
+                                   "Address=100.64.0.9:9528 or Hold=yes");
     *equals = '\0';
     if (strcmp(pair, "version") == 0)
         return lcp_peer_version(cli, name, equals + 1);
@@ -258,6 +258,8 @@ static int
 run_trust(struct lcp_cli *cli)
 {
     char *name = cli->args.words[1], *fingerprint = cli->args.words[2];
+    char question[LCP_QUESTION_MAX];
+    const char *how;
     bool is_running;
     int code;
 
@@ -266,7 +268,13 @@ run_trust(struct lcp_cli *cli)
     if (!lcp_fingerprint_fold(fingerprint))
         return lcp_fail_usage(cli, "a fingerprint has %d hex digits",
                               (int)LCP_FINGERPRINT_CHARS);
-    code = lcp_peer_trust(cli, name, fingerprint, &is_running);
+    snprintf(question, sizeof(question),
+             "From now on %s is who signs with the key\n    %s\nCompare it with what "
+             "its owner tells you over another channel.\n",
+             name, fingerprint);
+    code = lcp_confirm(cli, question, name, &how);
+    if (code == LCP_EXIT_DONE)
+        code = lcp_peer_trust(cli, name, fingerprint, how, &is_running);
     return code == LCP_EXIT_DONE ? report(cli, "trusted", name, is_running) : code;
 }
 
@@ -317,6 +325,8 @@ run(struct lcp_cli *cli)
                                                             : "nothing more");
         if (lcp_opt(cli, "unknown") != NULL && verbs[i].run != lcp_peer_list)
             return lcp_fail_usage(cli, "--unknown goes with peer list");
+        if (lcp_opt(cli, "yes") != NULL && verbs[i].run != run_trust)
+            return lcp_fail_usage(cli, "--yes goes with peer trust");
         return verbs[i].run(cli);
     }
     return lcp_fail_usage(cli, "peer takes one of add, list, remove, trust, set");
@@ -332,11 +342,15 @@ const struct lcp_command lcp_cmd_peer = {
         "The registry of peers, kept in lcp.conf; a running daemon takes up a change "
         "at once.\nWithout KEY the first verified message pins the peer's key. trust "
         "accepts a changed\nkey, once its fingerprint was compared over another "
-        "channel.",
+        "channel; it is for a person to do:\nthe peer's name is asked for at the "
+        "terminal, and without one, exit 9. set changes a key\nof lcp.conf(5), such as "
+        "the peer's policy, or version, what the peer is known to speak.",
     .example = "  lcp peer add AgentB 100.64.0.2:9528 "
                "7YhJ0xH0gq2mAyhXr0V4kTzjk1rPpRrTqn3pQm1v0yA=\n"
+               "  lcp peer set AgentB Allow=chat,result\n"
                "  lcp peer list\n",
     .words_max = 4,
     .run = run,
-    .options = {{"unknown", NULL, "with list: addresses that wrote and are no peer's"}},
+    .options = {{"unknown", NULL, "with list: addresses that wrote and are no peer's"},
+                {"yes", NULL, "with trust: do not ask; this is recorded"}},
 };

@@ -31,9 +31,10 @@ print_all(struct lcp_cli *cli, struct lcp_span messages)
     return LCP_EXIT_DONE;
 }
 
-/* Prints the reply; from a daemon, tells it what was printed. */
+/* Prints the reply and then, if it counts as read, tells the daemon what was printed.
+ */
 static int
-show(struct lcp_cli *cli, struct lcp_span reply, bool from_daemon)
+show(struct lcp_cli *cli, struct lcp_span reply, bool is_read)
 {
     struct lcp_span messages = {.len = 0};
     int code = LCP_EXIT_DONE;
@@ -45,7 +46,7 @@ show(struct lcp_cli *cli, struct lcp_span reply, bool from_daemon)
         code = print_all(cli, messages);
     if (code == LCP_EXIT_DONE)
         code = lcp_flush(cli);
-    if (code == LCP_EXIT_DONE && from_daemon)
+    if (code == LCP_EXIT_DONE && is_read)
         lcp_mail_shown_all(cli, messages);
     return code;
 }
@@ -67,7 +68,7 @@ read_directly(struct lcp_cli *cli, bool thread)
 static int
 run(struct lcp_cli *cli)
 {
-    bool thread = lcp_opt(cli, "thread") != NULL;
+    bool thread = lcp_opt(cli, "thread") != NULL, peek = lcp_opt(cli, "peek") != NULL;
     struct lcp_span reply;
     struct lcp_ask ask;
     enum lcp_err err;
@@ -82,8 +83,10 @@ run(struct lcp_cli *cli)
     lcp_write_member_string(&ask.w, "id", cli->args.words[0]);
     if (thread)
         lcp_write_member_bool(&ask.w, "thread", true);
+    if (peek)
+        lcp_write_member_bool(&ask.w, "peek", true);
     code = lcp_ask_send(cli, &ask, LCP_QUICK_MS, &reply);
-    return code == LCP_EXIT_DONE ? show(cli, reply, true) : code;
+    return code == LCP_EXIT_DONE ? show(cli, reply, !peek) : code;
 }
 
 const struct lcp_command lcp_cmd_read = {
@@ -92,10 +95,13 @@ const struct lcp_command lcp_cmd_read = {
     .words = "ID",
     .about =
         "Shows one message whole, or with --thread its conversation. ID is a number "
-        "(41),\nan id, or at least 4 characters that begin one.",
+        "(41),\nan id, or at least 4 characters that begin one. It then counts as "
+        "read, "
+        "and its sender\nis told so; --peek tells nobody.",
     .example = "  lcp read 41\n  lcp read --thread 1b2c3d4e\n",
     .words_min = 1,
     .words_max = 1,
     .run = run,
-    .options = {{"thread", NULL, "all messages of both directions linked to it"}},
+    .options = {{"thread", NULL, "all messages of both directions linked to it"},
+                {"peek", NULL, "do not count as read, tell no sender"}},
 };

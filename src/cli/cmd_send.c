@@ -9,7 +9,12 @@
 #include "cli/cli.h"
 
 /* More than any message may have; what goes beyond is told as too big. */
-enum { STDIN_MAX = 256 * 1024 };
+enum { STDIN_MAX = 256 * 1024, WAIT_DEFAULT_S = 10 };
+
+struct options {
+    uint64_t ttl_s, timeout_s;
+    const char *wait; /* NULL: the receiver's first word is enough */
+};
 
 static int
 too_big(struct lcp_cli *cli)
@@ -60,15 +65,41 @@ take_message(struct lcp_cli *cli, char **owned, struct lcp_span *message)
     return code;
 }
 
+static bool
+take_duration(const char *text, uint64_t *seconds)
+{
+    return lcp_duration_parse(lcp_span_str(text), seconds) == LCP_OK && *seconds > 0 &&
+           *seconds <= LCP_DURATION_MAX_S;
+}
+
+static int
+check_waiting(struct lcp_cli *cli, struct options *o)
+{
+    const char *timeout = lcp_opt(cli, "timeout");
+
+    o->wait = lcp_opt(cli, "wait");
+    o->timeout_s = WAIT_DEFAULT_S;
+    if (o->wait != NULL && strcmp(o->wait, "stored") != 0 &&
+        strcmp(o->wait, "read") != 0 && strcmp(o->wait, "done") != 0)
+        return lcp_fail_usage(cli, "--wait takes stored, read or done");
+    if (o->wait != NULL && lcp_opt(cli, "no-wait") != NULL)
+        return lcp_fail_usage(cli, "--wait and --no-wait exclude each other");
+    if (timeout != NULL && o->wait == NULL)
+        return lcp_fail_usage(cli, "--timeout goes with --wait");
+    if (timeout != NULL && !take_duration(timeout, &o->timeout_s))
+        return lcp_fail_usage(cli, "--timeout takes seconds, or a duration like 15m");
+    return LCP_EXIT_DONE;
+}
+
 /* Options whose form can be told here. */
 static int
-check_options(struct lcp_cli *cli, uint64_t *ttl_s)
+check_options(struct lcp_cli *cli, struct options *o)
 {
     const char *id = lcp_opt(cli, "id"), *type = lcp_opt(cli, "type");
     const char *ttl = lcp_opt(cli, "ttl"), *to = lcp_opt(cli, "to");
     const char *reply_to = lcp_opt(cli, "reply-to");
 
-    *ttl_s = 0;
+    *o = (struct options){.ttl_s = 0};
     if (to != NULL && !lcp_name_is_valid(lcp_span_str(to)))
         return lcp_fail_usage(cli, "--to takes a peer's name");
     if (id != NULL && !lcp_uuid_is_v4_lower(lcp_span_str(id)))
@@ -79,11 +110,10 @@ check_options(struct lcp_cli *cli, uint64_t *ttl_s)
     if (reply_to != NULL && (reply_to[0] == '\0' || strlen(reply_to) > LCP_ID_MAX + 1 ||
                              !lcp_utf8_valid(lcp_span_str(reply_to))))
         return lcp_fail_usage(cli, "--reply-to takes the number or id of a message");
-    if (ttl != NULL && (lcp_duration_parse(lcp_span_str(ttl), ttl_s) != LCP_OK ||
-                        *ttl_s == 0 || *ttl_s > LCP_DURATION_MAX_S))
+    if (ttl != NULL && !take_duration(ttl, &o->ttl_s))
         return lcp_fail_usage(cli,
                               "--ttl takes seconds, or a duration like 15m, 24h, 7d");
-    return LCP_EXIT_DONE;
+    return check_waiting(cli, o);
 }
 
 static void
@@ -94,17 +124,26 @@ write_member(struct lcp_writer *w, const char *key, const char *text)
 }
 
 static int
-ask(struct lcp_cli *cli, struct lcp_span message, uint64_t ttl_s,
+ask(struct lcp_cli *cli, struct lcp_span message, const struct options *o,
     struct lcp_span *reply)
 {
-    const char *type = lcp_opt(cli, "type");
+    const char *type = lcp_opt(cli, "type"), *handler = getenv("LCP_HANDLER");
+    uint64_t patience_ms = LCP_WAIT_MS;
     struct lcp_ask a;
 
     lcp_ask_begin(&a, "SEND");
     write_member(&a.w, "to", lcp_opt(cli, "to"));
     write_member(&a.w, "id", lcp_opt(cli, "id"));
-    if (ttl_s != 0)
-        lcp_write_member_int(&a.w, "ttl", (int64_t)ttl_s);
+    if (o->ttl_s != 0)
+        lcp_write_member_int(&a.w, "ttl", (int64_t)o->ttl_s);
+    if (o->wait != NULL) {
+        lcp_write_member_string(&a.w, "wait_for", o->wait);
+        lcp_write_member_int(&a.w, "timeout", (int64_t)o->timeout_s);
+        patience_ms += 1000 * o->timeout_s;
+    }
+    /* Told by a handler, not typed or called: the loop guard counts it. */
+    if (handler != NULL && handler[0] != '\0')
+        lcp_write_member_bool(&a.w, "automatic", true);
     lcp_write_member_bool(&a.w, "wait", lcp_opt(cli, "no-wait") == NULL);
     lcp_write_key(&a.w, "payload");
     lcp_write_object(&a.w);
@@ -113,27 +152,92 @@ ask(struct lcp_cli *cli, struct lcp_span message, uint64_t ttl_s,
     lcp_write_string_span(&a.w, message);
     write_member(&a.w, "replyTo", lcp_opt(cli, "reply-to"));
     lcp_write_object_end(&a.w);
-    return lcp_ask_send(cli, &a, LCP_WAIT_MS, reply);
+    return lcp_ask_send(cli, &a, patience_ms, reply);
+}
+
+/* What a state means to who waits for it; rank: how far it has come. */
+static const struct outcome {
+    const char *state;
+    int rank;
+    const char *before, *after; /* around the peer's name; after NULL: "in 3 ms" */
+} outcomes[] = {
+    {"queued", 0, "queued for ", ": it goes by itself, do not send it again"},
+    {"sent", 0, "queued for ",
+     ": sent, not answered yet; it goes by itself, do not send it again"},
+    {"acked", 1, "delivered to ", " (unsigned: its node speaks LCP/1.1)"},
+    {"held", 2, "held by ", ": a person there lets it in or not"},
+    {"stored", 3, "stored by ", NULL},
+    {"read", 4, "read by ", NULL},
+    {"done", 5, "done by ", NULL},
+    {"refused", 0, "refused by ", ""},
+};
+
+static const struct outcome *
+find_outcome(const char *state)
+{
+    for (size_t i = 0; i < sizeof(outcomes) / sizeof(outcomes[0]); i++) {
+        if (strcmp(outcomes[i].state, state) == 0)
+            return &outcomes[i];
+    }
+    return NULL;
+}
+
+static void
+print_reason(struct lcp_span reply, const char *name, const char *before)
+{
+    char text[LCP_DETAIL_MAX + 1];
+
+    lcp_reply_text(reply, name, text, sizeof(text));
+    if (text[0] == '\0')
+        return;
+    fputs(before, stdout);
+    lcp_print_text(stdout, lcp_span_str(text), false);
 }
 
 static void
 print_sentence(struct lcp_span reply, const char *state)
 {
-    char to[LCP_NAME_MAX + 1];
+    const struct outcome *outcome = find_outcome(state);
 
-    lcp_reply_text(reply, "to", to, sizeof(to));
     printf("#%" PRIu64 " ", lcp_reply_number(reply, "number"));
-    if (lcp_reply_is_true(reply, "ok")) {
-        fputs("delivered to ", stdout);
-        lcp_print_text(stdout, lcp_span_str(to), false);
-        printf(" in %" PRIu64 " ms\n", lcp_reply_number(reply, "ms"));
-    } else if (strcmp(state, "queued") == 0) {
-        fputs("queued for ", stdout);
-        lcp_print_text(stdout, lcp_span_str(to), false);
-        fputs(": it goes by itself, do not send it again\n", stdout);
-    } else {
+    if (outcome == NULL) {
         printf("%s: it is no longer sent; a new message needs a new id\n", state);
+        return;
     }
+    fputs(outcome->before, stdout);
+    lcp_print_member(reply, "to");
+    if (outcome->after == NULL || strcmp(state, "acked") == 0)
+        printf(" in %" PRIu64 " ms", lcp_reply_number(reply, "ms"));
+    fputs(outcome->after == NULL ? ", signed" : outcome->after, stdout);
+    print_reason(reply, "reason", " because ");
+    print_reason(reply, "detail", ": ");
+    putchar('\n');
+}
+
+/* The exit code, and with --wait a word about what is missing. */
+static int
+judge(struct lcp_cli *cli, const struct options *o, struct lcp_span reply,
+      const char *state)
+{
+    const struct outcome *outcome = find_outcome(state);
+    bool is_queued = strcmp(state, "queued") == 0 || strcmp(state, "sent") == 0;
+
+    if (strcmp(state, "refused") == 0)
+        return LCP_EXIT_REFUSED;
+    if (outcome == NULL)
+        return LCP_EXIT_ERROR;
+    if (o->wait == NULL) {
+        if (is_queued)
+            return lcp_opt(cli, "no-wait") != NULL ? LCP_EXIT_DONE : LCP_EXIT_QUEUED;
+        return lcp_reply_is_true(reply, "ok") ? LCP_EXIT_DONE : LCP_EXIT_ERROR;
+    }
+    if (outcome->rank >= find_outcome(o->wait)->rank)
+        return LCP_EXIT_DONE;
+    if (!cli->args.json)
+        fprintf(stderr,
+                "lcp: not %s yet; lcp sent%s %" PRIu64 " tells how it goes on\n",
+                o->wait, cli->home_flag, lcp_reply_number(reply, "number"));
+    return LCP_EXIT_TIMEOUT;
 }
 
 static int
@@ -141,13 +245,13 @@ run(struct lcp_cli *cli)
 {
     struct lcp_span message, reply;
     char *owned = NULL, state[32];
-    uint64_t ttl_s;
-    int code = check_options(cli, &ttl_s), flushed;
+    struct options o;
+    int code = check_options(cli, &o), flushed;
 
     if (code == LCP_EXIT_DONE)
         code = take_message(cli, &owned, &message);
     if (code == LCP_EXIT_DONE)
-        code = ask(cli, message, ttl_s, &reply);
+        code = ask(cli, message, &o, &reply);
     if (code != LCP_EXIT_DONE)
         goto out;
     lcp_reply_text(reply, "state", state, sizeof(state));
@@ -155,11 +259,8 @@ run(struct lcp_cli *cli)
         lcp_print_json(reply);
     else
         print_sentence(reply, state);
-    if (strcmp(state, "queued") == 0)
-        code = lcp_opt(cli, "no-wait") != NULL ? LCP_EXIT_DONE : LCP_EXIT_QUEUED;
-    else if (!lcp_reply_is_true(reply, "ok"))
-        code = LCP_EXIT_ERROR;
     flushed = lcp_flush(cli);
+    code = judge(cli, &o, reply, state);
     if (flushed != LCP_EXIT_DONE)
         code = flushed;
 
@@ -173,12 +274,15 @@ const struct lcp_command lcp_cmd_send = {
     .summary = "sends a message",
     .words = "[MESSAGE or -]",
     .about =
-        "Sends a message; - reads it from standard input. Waits for delivery, at most "
-        "10 s.\nExit 0: delivered. Exit 4: safely queued here, it goes by itself, do "
-        "not send it\nagain. A word that begins with a dash goes behind a lone "
-        "double dash.",
+        "Sends a message; - reads it from standard input. Waits until the receiver's "
+        "node has\nstored it, at most 10 s; --wait waits for more. Exit 0: that came. "
+        "Exit 4: safely queued\nhere, it goes by itself, do not send it again. Exit 5: "
+        "refused. Exit 6: --wait's time\nis up, the message goes on. A word that "
+        "begins "
+        "with a dash goes behind a lone double\ndash.",
     .example = "  lcp send --to AgentB \"hello\"\n"
-               "  lcp send --type task --to AgentB - <task.txt\n",
+               "  lcp send --type task --to AgentB - <task.txt\n"
+               "  lcp send --to AgentB --wait done --timeout 15m \"run the tests\"\n",
     .words_max = 1,
     .run = run,
     .options = {{"to", "NAME", "the peer; not needed when there is only one"},
@@ -187,5 +291,8 @@ const struct lcp_command lcp_cmd_send = {
                 {"reply-to", "ID", "the message that this one answers"},
                 {"id", "ID", "a UUID v4: sending it twice is then harmless"},
                 {"ttl", "S", "how long it may stay queued: seconds, 15m, 24h, 7d"},
+                {"wait", "STATE", "until it is stored, read or done there"},
+                {"timeout", "S",
+                 "how long --wait waits: seconds, 15m; 10 s if not given"},
                 {"no-wait", NULL, "return as soon as it is stored here"}},
 };

@@ -8,10 +8,14 @@
 #include "cli/cli.h"
 #include "ipc/ipc.h"
 
+#define STATES                                                                     \
+    "queued, sent, acked, held, stored, read, done, refused, expired, cancelled, " \
+    "cancel-requested"
+
 static void
 print_field(struct lcp_span row, const char *name, const char *before)
 {
-    char text[LCP_ID_MAX + 1];
+    char text[LCP_DETAIL_MAX + 1];
 
     lcp_reply_text(row, name, text, sizeof(text));
     if (text[0] == '\0')
@@ -20,7 +24,20 @@ print_field(struct lcp_span row, const char *name, const char *before)
     lcp_print_text(stdout, lcp_span_str(text), false);
 }
 
-/* "#41 acked  task to bob, 2 min ago, says bob  1b2c3d4e-..." */
+/* From these states on the receiver's signature is in the record. */
+static bool
+is_signed(const char *state)
+{
+    static const char *const names[] = {"held", "stored", "read", "done", "refused"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(names[i], state) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* "#41 read: task to bob, 2 min ago, signed by bob  1b2c3d4e-..." */
 static void
 print_row(struct lcp_span row)
 {
@@ -36,8 +53,9 @@ print_row(struct lcp_span row)
     print_field(row, "type", "");
     print_field(row, "to", " to ");
     printf(", %s", ago);
-    print_field(row, "by", ", says ");
+    print_field(row, "by", is_signed(state) ? ", signed by " : ", says ");
     print_field(row, "reason", ", because ");
+    print_field(row, "detail", ": ");
     print_field(row, "id", "  ");
     putchar('\n');
 }
@@ -59,6 +77,32 @@ print_rows(struct lcp_cli *cli, struct lcp_span reply)
     return lcp_flush(cli);
 }
 
+/* The evidence of one message, as lcp verify takes it. */
+static int
+print_proof(struct lcp_cli *cli)
+{
+    struct lcp_span reply, proof;
+    struct lcp_ask ask;
+    int code;
+
+    if (cli->args.word_count == 0 || lcp_opt(cli, "state") != NULL ||
+        lcp_opt(cli, "after") != NULL)
+        return lcp_fail_usage(cli, "--proof takes the ID of one message, and no other "
+                                   "option");
+    lcp_ask_begin(&ask, "SENT");
+    lcp_write_member_string(&ask.w, "id", cli->args.words[0]);
+    lcp_write_member_bool(&ask.w, "proof", true);
+    code = lcp_ask_send(cli, &ask, LCP_QUICK_MS, &reply);
+    if (code != LCP_EXIT_DONE)
+        return code;
+    if (!lcp_reply_member(reply, "receipt", &proof))
+        return lcp_fail(cli, LCP_EXIT_ERROR, "not-found",
+                        "lcp sent shows where each message stands",
+                        "the receiver has signed nothing about this message");
+    lcp_print_json(reply);
+    return lcp_flush(cli);
+}
+
 static int
 run_sent(struct lcp_cli *cli)
 {
@@ -68,14 +112,16 @@ run_sent(struct lcp_cli *cli)
     struct lcp_ask ask;
     int known, code;
 
-    if (state != NULL && lcp_ipc_sent_state_parse(state, &known) != LCP_OK)
-        return lcp_fail_usage(cli, "--state takes queued, acked, expired, cancelled or "
-                                   "cancel-requested");
+    if (state != NULL && strcmp(state, "dead") != 0 && strcmp(state, "sent") != 0 &&
+        lcp_ipc_sent_state_parse(state, &known) != LCP_OK)
+        return lcp_fail_usage(cli, "--state takes dead, or a state: " STATES);
     if (after != NULL && lcp_uint_parse(lcp_span_str(after + (after[0] == '#')), 1,
                                         INT64_MAX, &number) != LCP_OK)
         return lcp_fail_usage(cli, "--after takes the number of a message");
     if (cli->args.word_count > 0 && !lcp_utf8_valid(lcp_span_str(cli->args.words[0])))
         return lcp_fail_usage(cli, "ID is the number or id of a message");
+    if (lcp_opt(cli, "proof") != NULL)
+        return print_proof(cli);
     lcp_ask_begin(&ask, "SENT");
     if (cli->args.word_count > 0)
         lcp_write_member_string(&ask.w, "id", cli->args.words[0]);
@@ -102,6 +148,11 @@ static const struct {
      "it is no longer sent, but was transmitted before: the peer may have it",
      LCP_EXIT_DONE},
     {"acked", "too late, the peer has it", LCP_EXIT_REFUSED},
+    {"held", "too late, the peer has it", LCP_EXIT_REFUSED},
+    {"stored", "too late, the peer has it", LCP_EXIT_REFUSED},
+    {"read", "too late, its agent has read it", LCP_EXIT_REFUSED},
+    {"done", "too late, its agent is done with it", LCP_EXIT_REFUSED},
+    {"refused", "the peer had refused it already", LCP_EXIT_REFUSED},
     {"expired", "its time had run out already", LCP_EXIT_REFUSED},
 };
 
@@ -137,18 +188,61 @@ run_cancel(struct lcp_cli *cli)
     return code != LCP_EXIT_DONE ? code : outcome;
 }
 
+static int
+run_resend(struct lcp_cli *cli)
+{
+    struct lcp_span reply;
+    struct lcp_ask ask;
+    int code;
+
+    if (!lcp_utf8_valid(lcp_span_str(cli->args.words[0])))
+        return lcp_fail_usage(cli, "ID is the number or id of a message");
+    lcp_ask_begin(&ask, "RESEND");
+    lcp_write_member_string(&ask.w, "id", cli->args.words[0]);
+    code = lcp_ask_send(cli, &ask, LCP_WAIT_MS, &reply);
+    if (code != LCP_EXIT_DONE)
+        return code;
+    if (cli->args.json) {
+        lcp_print_json(reply);
+    } else {
+        printf("#%" PRIu64 " queued for ", lcp_reply_number(reply, "number"));
+        lcp_print_member(reply, "to");
+        fputs(": a new message with the text of ", stdout);
+        lcp_print_member(reply, "of");
+        putchar('\n');
+    }
+    return lcp_flush(cli);
+}
+
 const struct lcp_command lcp_cmd_sent = {
     .name = "sent",
     .summary = "shows where each sent message stands",
     .words = "[ID]",
     .about =
         "Shows where each sent message stands and who says so, the newest first, 100 "
-        "at a\ntime.",
-    .example = "  lcp sent\n  lcp sent --state queued\n  lcp sent 41 --json\n",
+        "at a\ntime. What the receiver signed is evidence: --proof prints it, lcp "
+        "verify "
+        "checks it.\nStates: " STATES ".",
+    .example =
+        "  lcp sent\n  lcp sent --state dead\n  lcp sent 41 --proof >proof.json\n",
     .words_max = 1,
     .run = run_sent,
-    .options = {{"state", "S", "queued, acked, expired, cancelled, cancel-requested"},
-                {"after", "N", "only messages before this number: the next page"}},
+    .options = {{"state", "S", "only this state; dead: expired and refused"},
+                {"after", "N", "only messages before this number: the next page"},
+                {"proof", NULL, "with ID: the message and the receiver's receipt"}},
+};
+
+const struct lcp_command lcp_cmd_resend = {
+    .name = "resend",
+    .summary = "makes a new message of a dead one",
+    .words = "ID",
+    .about = "Sends the text of an expired or refused message again, under a new id "
+             "and with "
+             "a new\nsignature. The dead one stays listed.",
+    .example = "  lcp sent --state dead\n  lcp resend 41\n",
+    .words_min = 1,
+    .words_max = 1,
+    .run = run_resend,
 };
 
 const struct lcp_command lcp_cmd_cancel = {

@@ -39,6 +39,10 @@ print_store(struct lcp_span s)
            " queued, %" PRIu64 " in the store\n",
            lcp_reply_number(s, "inbox_count"), lcp_reply_number(s, "unread"),
            lcp_reply_number(s, "queued"), lcp_reply_number(store, "messages"));
+    if (lcp_reply_number(s, "held") > 0)
+        printf("held         %" PRIu64 " for a person to see: lcp held\n",
+               lcp_reply_number(s, "held"));
+    (void)lcp_print_paused(s, "paused       ");
     printf("buffers      %" PRIu64 " KiB in, %" PRIu64 " KiB out\n",
            lcp_reply_number(buffers, "rcv") / 1024,
            lcp_reply_number(buffers, "snd") / 1024);

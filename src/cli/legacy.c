@@ -257,6 +257,7 @@ run_send(struct lcp_cli *cli)
 {
     const char *type = lcp_opt(cli, "type"), *reply_to = lcp_opt(cli, "reply-to");
     const char *message = cli->args.word_count > 0 ? cli->args.words[0] : "";
+    const char *handler = getenv("LCP_HANDLER");
     char state[32], peer[LCP_NAME_MAX + 1];
     struct lcp_span reply;
     struct lcp_ask ask;
@@ -273,6 +274,8 @@ run_send(struct lcp_cli *cli)
     lcp_ask_begin(&ask, "SEND");
     if (peer[0] != '\0')
         lcp_write_member_string(&ask.w, "to", peer);
+    if (handler != NULL && handler[0] != '\0')
+        lcp_write_member_bool(&ask.w, "automatic", true);
     lcp_write_key(&ask.w, "payload");
     lcp_write_object(&ask.w);
     lcp_write_member_string(&ask.w, "type", type == NULL ? "chat" : type);

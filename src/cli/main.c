@@ -5,9 +5,12 @@
 #include "cli/cli.h"
 
 static const struct lcp_command *const commands[] = {
-    &lcp_cmd_init,   &lcp_cmd_node, &lcp_cmd_id,      &lcp_cmd_peer,  &lcp_cmd_send,
-    &lcp_cmd_check,  &lcp_cmd_read, &lcp_cmd_done,    &lcp_cmd_sent,  &lcp_cmd_cancel,
-    &lcp_cmd_status, &lcp_cmd_ping, &lcp_cmd_version, &lcp_cmd_purge,
+    &lcp_cmd_init,    &lcp_cmd_node,  &lcp_cmd_id,      &lcp_cmd_peer,
+    &lcp_cmd_send,    &lcp_cmd_check, &lcp_cmd_read,    &lcp_cmd_done,
+    &lcp_cmd_refuse,  &lcp_cmd_sent,  &lcp_cmd_verify,  &lcp_cmd_cancel,
+    &lcp_cmd_resend,  &lcp_cmd_held,  &lcp_cmd_release, &lcp_cmd_pause,
+    &lcp_cmd_resume,  &lcp_cmd_log,   &lcp_cmd_status,  &lcp_cmd_ping,
+    &lcp_cmd_version, &lcp_cmd_purge,
 };
 
 int

@@ -63,6 +63,7 @@ write_row(struct lcp_writer *w, const struct lcp_conf_peer *peer,
     char address[LCP_ENDPOINT_TEXT_MAX + 1], how[32] = "";
     char fingerprint[LCP_FINGERPRINT_CHARS + 1] = "";
     struct lcp_key key = peer->key;
+    struct lcp_store_peer known;
     uint64_t queued = 0;
     int64_t when;
 
@@ -86,6 +87,11 @@ write_row(struct lcp_writer *w, const struct lcp_conf_peer *peer,
     write_text_or_null(w, "fingerprint", fingerprint);
     write_text_or_null(w, "pinned", how);
     write_text_or_null(w, "refused", "");
+    if (store != NULL && store->ops->peer_get(store, peer->name, &known) == LCP_OK) {
+        lcp_write_member_string(w, "version",
+                                known.version == LCP_VERSION_1_2 ? "1.2" : "1.1");
+        lcp_write_member_bool(w, "paused", known.is_paused);
+    }
     lcp_write_member_bool(w, "clear", !lcp_endpoint_is_private_path(&peer->endpoint));
     lcp_write_member_int(w, "received", 0);
     lcp_write_member_int(w, "rejected", 0);
@@ -217,7 +223,8 @@ correct_conf(struct lcp_cli *cli, const char *name, const struct lcp_key *key)
 }
 
 static int
-trust_by_daemon(struct lcp_cli *cli, const char *name, const char *fingerprint)
+trust_by_daemon(struct lcp_cli *cli, const char *name, const char *fingerprint,
+                const char *how)
 {
     char text[LCP_KEY_B64 + 1];
     struct lcp_key key;
@@ -228,6 +235,7 @@ trust_by_daemon(struct lcp_cli *cli, const char *name, const char *fingerprint)
     lcp_ask_begin(&ask, "TRUST");
     lcp_write_member_string(&ask.w, "name", name);
     lcp_write_member_string(&ask.w, "fingerprint", fingerprint);
+    lcp_write_member_string(&ask.w, "how", how);
     code = lcp_ask_send(cli, &ask, LCP_QUICK_MS, &reply);
     if (code != LCP_EXIT_DONE)
         return code;
@@ -283,22 +291,58 @@ find_key(struct lcp_cli *cli, struct lcp_store *store, const char *name,
         name);
 }
 
+/* What is to be written into the record without a daemon. */
+struct edit {
+    const char *name, *fingerprint, *how; /* trust */
+    struct lcp_key key;
+    int version; /* or what the peer speaks; 0: trust */
+};
+
+/* With the line of the audit record, as the daemon would write it. */
+static enum lcp_err
+write_pin(struct lcp_store *store, const struct edit *edit)
+{
+    char who[LCP_AUDIT_TEXT_MAX], detail[LCP_AUDIT_TEXT_MAX];
+    struct lcp_audit audit = {.wall_ms = lcp_os_wall_ms(),
+                              .who = who,
+                              .what = "peer trust",
+                              .detail = detail};
+    enum lcp_err err = store->ops->pin_put(store, edit->name, &edit->key, "trusted",
+                                           audit.wall_ms);
+
+    lcp_os_who_self(who, sizeof(who));
+    snprintf(detail, sizeof(detail), "%s %s, %s", edit->name, edit->fingerprint,
+             edit->how);
+    return err == LCP_OK ? store->ops->audit_add(store, &audit) : err;
+}
+
+static enum lcp_err
+write_version(struct lcp_store *store, const struct edit *edit)
+{
+    struct lcp_store_peer row;
+    enum lcp_err err = store->ops->peer_get(store, edit->name, &row);
+
+    row.version = edit->version;
+    return err == LCP_OK ? store->ops->peer_put(store, edit->name, &row) : err;
+}
+
 static int
-pin(struct lcp_cli *cli, const char *name, const char *fingerprint)
+carry_out(struct lcp_cli *cli, struct edit *edit)
 {
     struct lcp_store *store = open_record(cli, false);
-    struct lcp_key key;
     enum lcp_err err;
-    int code;
+    int code = LCP_EXIT_DONE;
 
     if (store == NULL)
         return lcp_fail(cli, LCP_EXIT_ERROR, "io", "start the daemon once: lcp node",
                         "there is no record in %s/data that can be written", cli->home);
-    code = find_key(cli, store, name, fingerprint, &key);
+    if (edit->version == 0)
+        code = find_key(cli, store, edit->name, edit->fingerprint, &edit->key);
     if (code == LCP_EXIT_DONE) {
         err = store->ops->begin(store);
         if (err == LCP_OK)
-            err = store->ops->pin_put(store, name, &key, "trusted", lcp_os_wall_ms());
+            err = edit->version == 0 ? write_pin(store, edit)
+                                     : write_version(store, edit);
         if (err == LCP_OK)
             err = store->ops->commit(store);
         if (err != LCP_OK) {
@@ -308,63 +352,109 @@ pin(struct lcp_cli *cli, const char *name, const char *fingerprint)
         }
     }
     store->ops->close(store);
-    return code == LCP_EXIT_DONE ? correct_conf(cli, name, &key) : code;
+    return code;
 }
 
-int
-lcp_peer_trust(struct lcp_cli *cli, const char *name, const char *fingerprint,
-               bool *is_running)
+/* Under the daemon's own lock: nobody starts while we write. */
+static int
+carry_out_alone(struct lcp_cli *cli, struct edit *edit)
 {
     struct lcp_os_lock lock = {.handle = -1};
     char path[LCP_PATH_MAX];
-    enum lcp_err err = lcp_cli_connect(cli);
+    enum lcp_err err = lcp_cli_path(cli, "lcp.lock", path);
     int code;
 
-    *is_running = err == LCP_OK;
-    if (err == LCP_OK)
-        return trust_by_daemon(cli, name, fingerprint);
-    if (err != LCP_ECLOSED && err != LCP_ENOTFOUND)
-        return lcp_fail_client(cli, err);
-    /* The daemon's own lock: nobody starts while we write. */
-    err = lcp_cli_path(cli, "lcp.lock", path);
     if (err == LCP_OK)
         err = lcp_os_lock(path, &lock, NULL);
     if (err != LCP_OK)
         return lcp_fail(cli, LCP_EXIT_ERROR, err == LCP_EBUSY ? "busy" : "io",
                         "try again in a moment", "the home %s cannot be locked",
                         cli->home);
-    code = pin(cli, name, fingerprint);
+    code = carry_out(cli, edit);
     lcp_os_unlock(&lock);
     return code;
 }
 
+int
+lcp_peer_trust(struct lcp_cli *cli, const char *name, const char *fingerprint,
+               const char *how, bool *is_running)
+{
+    struct edit edit = {.name = name, .fingerprint = fingerprint, .how = how};
+    enum lcp_err err = lcp_cli_connect(cli);
+    int code;
+
+    *is_running = err == LCP_OK;
+    if (err == LCP_OK)
+        return trust_by_daemon(cli, name, fingerprint, how);
+    if (err != LCP_ECLOSED && err != LCP_ENOTFOUND)
+        return lcp_fail_client(cli, err);
+    code = carry_out_alone(cli, &edit);
+    return code == LCP_EXIT_DONE ? correct_conf(cli, name, &edit.key) : code;
+}
+
 /* ---- version ---- */
 
-int
-lcp_peer_version(struct lcp_cli *cli, const char *name, const char *version)
+static int
+check_is_peer(struct lcp_cli *cli, const char *name)
 {
     struct lcp_conf conf;
     bool is_peer = false;
-    int code;
+    int code = lcp_cli_conf(cli, &conf);
 
-    if (strcmp(version, "1.1") != 0)
-        return lcp_fail_usage(cli, "version takes 1.1: a peer may only be held to less "
-                                   "than it can do");
-    code = lcp_cli_conf(cli, &conf);
     if (code != LCP_EXIT_DONE)
         return code;
     for (size_t i = 0; i < conf.peer_count; i++)
         is_peer |= strcmp(conf.peers[i].name, name) == 0;
     lcp_conf_free(&conf);
-    if (!is_peer)
-        return lcp_fail(cli, LCP_EXIT_ERROR, "unknown-peer", "lcp peer list shows them",
-                        "there is no peer %s", name);
-    /* Every peer is spoken to in 1.1: there is nothing to take back yet. */
+    if (is_peer)
+        return LCP_EXIT_DONE;
+    return lcp_fail(cli, LCP_EXIT_ERROR, "unknown-peer", "lcp peer list shows them",
+                    "there is no peer %s", name);
+}
+
+static int
+ask_version(struct lcp_cli *cli, const char *name, const char *version)
+{
+    struct lcp_span reply;
+    struct lcp_ask ask;
+
+    lcp_ask_begin(&ask, "VERSION");
+    lcp_write_member_string(&ask.w, "name", name);
+    lcp_write_member_string(&ask.w, "version", version);
+    return lcp_ask_send(cli, &ask, LCP_QUICK_MS, &reply);
+}
+
+int
+lcp_peer_version(struct lcp_cli *cli, const char *name, const char *version)
+{
+    struct edit edit = {.name = name};
+    enum lcp_err err;
+    int code;
+
+    if (strcmp(version, "1.1") == 0)
+        edit.version = LCP_VERSION_1_1;
+    else if (strcmp(version, "1.2") == 0)
+        edit.version = LCP_VERSION_1_2;
+    else
+        return lcp_fail_usage(cli, "version takes 1.1 or 1.2");
+    code = check_is_peer(cli, name);
+    if (code != LCP_EXIT_DONE)
+        return code;
+    err = lcp_cli_connect(cli);
+    if (err == LCP_ECLOSED || err == LCP_ENOTFOUND)
+        code = carry_out_alone(cli, &edit);
+    else
+        code = ask_version(cli, name, version);
+    if (code != LCP_EXIT_DONE)
+        return code;
     if (cli->args.json) {
         puts("{\"ok\":true}");
     } else {
         lcp_print_text(stdout, lcp_span_str(name), false);
-        puts(" is spoken to in LCP/1.1");
+        printf(" is held to LCP/%s%s\n", version,
+               edit.version == LCP_VERSION_1_1
+                   ? " until it proves again that it can do more"
+                   : "");
     }
     return lcp_flush(cli);
 }

@@ -11,10 +11,12 @@
 
 /* `peer list`, --unknown included. */
 int lcp_peer_list(struct lcp_cli *cli);
-/* Accepts the key of this fingerprint; lcp.conf follows when it names another one. */
+/* Accepts the key of this fingerprint; lcp.conf follows when it names another one. how:
+ * "typed" or "--yes", for the audit record. */
 LCP_MUST_USE int lcp_peer_trust(struct lcp_cli *cli, const char *name,
-                                const char *fingerprint, bool *is_running);
-/* `peer set NAME version=...`: which protocol a peer may be held to. */
+                                const char *fingerprint, const char *how,
+                                bool *is_running);
+/* `peer set NAME version=...`: what the peer is known to speak. */
 LCP_MUST_USE int lcp_peer_version(struct lcp_cli *cli, const char *name,
                                   const char *version);
 

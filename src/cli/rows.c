@@ -8,6 +8,8 @@
 
 #include "base/text.h"
 
+enum { OBJECT_MAX = 6 * LCP_NAME_MAX + 16 }; /* each byte \\uXXXX at worst */
+
 /* A number or null. */
 static bool
 take_number(struct lcp_span row, const char *name, uint64_t *out)
@@ -23,7 +25,7 @@ lcp_print_peer(struct lcp_span row)
 {
     char address[LCP_ENDPOINT_TEXT_MAX + 1];
     char fingerprint[LCP_FINGERPRINT_CHARS + 1], pinned[32], span[LCP_AGO_MAX];
-    char refused[LCP_FINGERPRINT_CHARS + 1];
+    char refused[LCP_FINGERPRINT_CHARS + 1], version[8];
     uint64_t seen_ms, rtt_ms;
 
     lcp_reply_text(row, "address", address, sizeof(address));
@@ -41,7 +43,14 @@ lcp_print_peer(struct lcp_span row)
     }
     if (take_number(row, "rtt_ms", &rtt_ms))
         printf(", round trip %" PRIu64 " ms", rtt_ms);
-    printf(", %" PRIu64 " queued\n", lcp_reply_number(row, "queued"));
+    printf(", %" PRIu64 " queued", lcp_reply_number(row, "queued"));
+    lcp_reply_text(row, "version", version, sizeof(version));
+    if (version[0] != '\0')
+        printf(", LCP/%s", version);
+    puts(lcp_reply_is_true(row, "paused") ? ", PAUSED" : "");
+    if (lcp_reply_is_true(row, "looping"))
+        puts("    LOOP GUARD: too many messages without a person's; further ones are "
+             "held: lcp held");
     if (fingerprint[0] == '\0')
         puts("    no key yet: the first verified message pins it");
     else if (pinned[0] == '\0')
@@ -55,6 +64,32 @@ lcp_print_peer(struct lcp_span row)
         lcp_print_member(row, "name");
         printf(" %s\n", refused);
     }
+}
+
+bool
+lcp_print_paused(struct lcp_span reply, const char *before)
+{
+    struct lcp_span list = {.len = 0}, element;
+    const char *separator = before;
+    size_t at = 0;
+
+    (void)lcp_reply_member(reply, "paused", &list);
+    while (lcp_reply_next(list, &at, &element)) {
+        char object[OBJECT_MAX], name[LCP_NAME_MAX + 1];
+
+        /* As a member, so that it is decoded like one. */
+        snprintf(object, sizeof(object), "{\"n\":%.*s}", (int)element.len,
+                 (const char *)element.data);
+        lcp_reply_text(lcp_span_str(object), "n", name, sizeof(name));
+        fputs(separator, stdout);
+        lcp_print_text(stdout, lcp_span_str(name[0] == '\0' ? "everything" : name),
+                       false);
+        separator = ", ";
+    }
+    if (separator == before)
+        return false;
+    putchar('\n');
+    return true;
 }
 
 bool
