@@ -76,6 +76,14 @@ static const struct {
      "{\"id\":\"i\",\"from\":\"A\",\"to\":\"B\",\"timestamp\":\"t\","
      "\"message\":\"m\"," SECURITY "}",
      LCP_MSG_BAD_MEMBER},
+    {"a hello",
+     "{\"id\":\"i\",\"from\":\"A\",\"to\":\"B\",\"timestamp\":\"t\","
+     "\"type\":\"hello\",\"message\":\"m\"," SECURITY "}",
+     LCP_MSG_BAD_MEMBER},
+    {"a receipt in escapes",
+     "{\"id\":\"i\",\"from\":\"A\",\"to\":\"B\",\"timestamp\":\"t\","
+     "\"type\":\"rec\\u0065ipt\",\"message\":\"m\"," SECURITY "}",
+     LCP_MSG_BAD_MEMBER},
     {"id with a slash", "{\"id\":\"../x\"}", LCP_MSG_BAD_ID},
     {"id empty", "{\"id\":\"\"}", LCP_MSG_BAD_ID},
     {"id with NUL", "{\"id\":\"a\\u0000\"}", LCP_MSG_BAD_ID},
@@ -210,7 +218,7 @@ members_stand_in_the_legacy_order(void)
         "{\"id\":\"0b6f4a52-6c1e-4c59-9d36-2f5b4c7a1e11\",\"from\":\"AgentA\",\"to\":"
         "\"AgentB\","
         "\"timestamp\":\"2026-03-28T12:00:00.123+08:00\",\"type\":\"chat\","
-        "\"message\":\"\xe9\xbe\x99\",\"replyTo\":\"r\","
+        "\"message\":\"\xe9\xbe\x99\",\"replyTo\":\"r\",\"lcp\":\"1.2\","
         "\"security\":{\"algo\":\"ed25519\",\"pubkey\":\"";
     struct lcp_draft draft = hello;
     uint8_t digest[LCP_DIGEST_BYTES];
@@ -232,20 +240,29 @@ drafts_must_have_form(void)
         const char *label;
         struct lcp_draft draft;
     } rows[] = {
-        {"id", {"a/b", "A", "B", "chat", "2026-03-28T12:00:00Z", NULL, {0}}},
-        {"no id", {"", "A", "B", "chat", "2026-03-28T12:00:00Z", NULL, {0}}},
-        {"from", {"a", "A A", "B", "chat", "2026-03-28T12:00:00Z", NULL, {0}}},
-        {"to", {"a", "A", "", "chat", "2026-03-28T12:00:00Z", NULL, {0}}},
-        {"long to", {"a", "A", long_name, "chat", "2026-03-28T12:00:00Z", NULL, {0}}},
-        {"type", {"a", "A", "B", "", "2026-03-28T12:00:00Z", NULL, {0}}},
-        {"long type", {"a", "A", "B", long_name, "2026-03-28T12:00:00Z", NULL, {0}}},
-        {"type not UTF-8", {"a", "A", "B", "\xff", "2026-03-28T12:00:00Z", NULL, {0}}},
-        {"timestamp", {"a", "A", "B", "chat", "yesterday", NULL, {0}}},
-        {"reply_to", {"a", "A", "B", "chat", "2026-03-28T12:00:00Z", "x y", {0}}},
+        {"id", {"a/b", "A", "B", "chat", "2026-03-28T12:00:00Z", NULL, {0}, 0}},
+        {"no id", {"", "A", "B", "chat", "2026-03-28T12:00:00Z", NULL, {0}, 0}},
+        {"from", {"a", "A A", "B", "chat", "2026-03-28T12:00:00Z", NULL, {0}, 0}},
+        {"to", {"a", "A", "", "chat", "2026-03-28T12:00:00Z", NULL, {0}, 0}},
+        {"long to",
+         {"a", "A", long_name, "chat", "2026-03-28T12:00:00Z", NULL, {0}, 0}},
+        {"type", {"a", "A", "B", "", "2026-03-28T12:00:00Z", NULL, {0}, 0}},
+        {"long type", {"a", "A", "B", long_name, "2026-03-28T12:00:00Z", NULL, {0}, 0}},
+        {"type not UTF-8",
+         {"a", "A", "B", "\xff", "2026-03-28T12:00:00Z", NULL, {0}, 0}},
+        {"timestamp", {"a", "A", "B", "chat", "yesterday", NULL, {0}, 0}},
+        {"no mailbox", {"a", "A", "B/", "chat", "2026-03-28T12:00:00Z", NULL, {0}, 0}},
+        {"no name", {"a", "A", "/m", "chat", "2026-03-28T12:00:00Z", NULL, {0}, 0}},
+        {"two mailboxes",
+         {"a", "A", "B/m/n", "chat", "2026-03-28T12:00:00Z", NULL, {0}, 0}},
+        {"a hello", {"a", "A", "B", "hello", "2026-03-28T12:00:00Z", NULL, {0}, 0}},
+        {"a receipt", {"a", "A", "B", "receipt", "2026-03-28T12:00:00Z", NULL, {0}, 0}},
+        {"reply_to", {"a", "A", "B", "chat", "2026-03-28T12:00:00Z", "x y", {0}, 0}},
         {"message",
-         {"a", "A", "B", "chat", "2026-03-28T12:00:00Z", NULL, BYTES("\xff")}},
+         {"a", "A", "B", "chat", "2026-03-28T12:00:00Z", NULL, BYTES("\xff"), 0}},
         {"surrogate",
-         {"a", "A", "B", "chat", "2026-03-28T12:00:00Z", NULL, BYTES("\xed\xa0\x80")}},
+         {"a", "A", "B", "chat", "2026-03-28T12:00:00Z", NULL, BYTES("\xed\xa0\x80"),
+          0}},
     };
 
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
@@ -391,11 +408,12 @@ form_on_the_wire_does_not_matter(void)
 
     payload[len] = '\0';
     tail = strstr(payload, "\"security\"");
-    len = (size_t)sprintf(rewritten,
-                          " { \"message\" : \"h\\u0065llo\", \"type\":\"chat\",\n"
-                          "\"to\":\"AgentB\", \"from\":\"\\u0041gentA\", %.*s,"
-                          "\"timestamp\":\"%s\", \"id\":\"%s\" }\n",
-                          (int)strlen(tail) - 1, tail, hello.timestamp, hello.id);
+    len = (size_t)sprintf(
+        rewritten,
+        " { \"message\" : \"h\\u0065llo\", \"type\":\"chat\",\n"
+        "\"to\":\"AgentB\", \"from\":\"\\u0041gentA\", %.*s,"
+        "\"timestamp\":\"%s\", \"lcp\":\"1\\u002e2\", \"id\":\"%s\" }\n",
+        (int)strlen(tail) - 1, tail, hello.timestamp, hello.id);
     CHECK(lcp_msg_parse(lcp_span(rewritten, len), &scratch, &msg) == LCP_MSG_OK);
     CHECK(lcp_msg_verify(&msg, &scratch, other));
     CHECK(memcmp(digest, other, sizeof(digest)) == 0);
@@ -412,6 +430,129 @@ more_than_a_datagram_is_refused(void)
     CHECK(lcp_msg_parse(lcp_span(big, LCP_PAYLOAD_MAX), &scratch, &msg) == LCP_MSG_OK);
     CHECK(lcp_msg_parse(lcp_span(big, sizeof(big)), &scratch, &msg) ==
           LCP_MSG_BAD_JSON);
+}
+
+/* Reads BODY with this member more. */
+static bool
+parse_with(const char *member, struct lcp_msg *msg)
+{
+    int len = sprintf(payload, BODY "%s," SECURITY "}", member);
+
+    return lcp_msg_parse(lcp_span(payload, (size_t)len), &scratch, msg) == LCP_MSG_OK;
+}
+
+static void
+the_mark_is_a_version_from_1_2_on(void)
+{
+    static const struct {
+        const char *member;
+        bool is_marked;
+    } rows[] = {
+        {"\"lcp\":\"1.2\"", true},
+        {"\"lcp\":\"1.\\u0032\"", true},
+        {"\"lcp\":\"1.9\"", true},
+        {"\"lcp\":\"1.10\"", true},
+        {"\"lcp\":\"1.18446744073709551615\"", true},
+        {"\"lcp\":\"1.18446744073709551616\"", false},
+        {"\"lcp\":\"1.99999999999999999999999999999\"", false},
+        {"\"x\":\"1.2\"", false},
+        {"\"lcp\":\"1.1\"", false},
+        {"\"lcp\":\"1.02\"", false},
+        {"\"lcp\":\"1.\"", false},
+        {"\"lcp\":\"1.2.1\"", false},
+        {"\"lcp\":\"1.2 \"", false},
+        {"\"lcp\":\"1.2\\u0000\"", false},
+        {"\"lcp\":\"1.+2\"", false},
+        {"\"lcp\":\"2.0\"", false},
+        {"\"lcp\":\"11.2\"", false},
+        {"\"lcp\":\"\"", false},
+        {"\"lcp\":1.2", false},
+        {"\"lcp\":null", false},
+        {"\"lcp\":[\"1.2\"]", false},
+        {"\"y\":{\"lcp\":\"1.2\"}", false},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct lcp_msg msg;
+
+        CHECK_ROW(rows[i].member, parse_with(rows[i].member, &msg));
+        CHECK_ROW(rows[i].member, msg.is_marked == rows[i].is_marked);
+    }
+}
+
+static void
+hops_are_a_count(void)
+{
+    static const struct {
+        const char *member;
+        uint32_t want;
+    } rows[] = {
+        {"\"x\":1", 0},
+        {"\"hops\":0", 0},
+        {"\"hops\":1", 1},
+        {"\"hops\":4294967294", 4294967294},
+        {"\"hops\":99999999999", UINT32_MAX},
+        {"\"hops\":99999999999999999999", 0},
+        {"\"hops\":-1", 0},
+        {"\"hops\":1.0", 0},
+        {"\"hops\":\"1\"", 0},
+        {"\"hops\":null", 0},
+    };
+    struct lcp_draft draft = hello;
+    uint8_t digest[LCP_DIGEST_BYTES];
+    struct lcp_msg msg;
+    size_t len;
+
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        CHECK_ROW(rows[i].member, parse_with(rows[i].member, &msg));
+        CHECK_ROW(rows[i].member, lcp_msg_hops(&msg) == rows[i].want);
+    }
+    draft.hops = UINT32_MAX;
+    len = build(&draft, digest);
+    CHECK(lcp_msg_parse(lcp_span(payload, len), &scratch, &msg) == LCP_MSG_OK);
+    CHECK(lcp_msg_hops(&msg) == UINT32_MAX && lcp_msg_verify(&msg, &scratch, NULL));
+    len = build(&hello, digest);
+    CHECK(lcp_msg_parse(lcp_span(payload, len), &scratch, &msg) == LCP_MSG_OK);
+    CHECK(msg.is_marked && lcp_json_member(&msg.doc, 0, "hops") == 0);
+}
+
+static void
+a_mailbox_is_found_by_its_name(void)
+{
+#define NAME64 "0123456789012345678901234567890123456789012345678901234567890123"
+    static const struct {
+        const char *to, *name;
+        bool want;
+    } rows[] = {
+        {"AgentB", "AgentB", true},
+        {"AgentB/work", "AgentB", true},
+        {"Agent\\u0042\\u002fwork", "AgentB", true},
+        {NAME64 "/" NAME64, NAME64, true},
+        {NAME64 "/" NAME64 "4", NAME64, false},
+        {NAME64 "4/m", NAME64 "4", false},
+        {"AgentB/", "AgentB", false},
+        {"/AgentB", "AgentB", false},
+        {"AgentB/a/b", "AgentB", false},
+        {"AgentB/a b", "AgentB", false},
+        {"AgentB\\u0000", "AgentB", false},
+        {"AgentB/work", "AgentB/work", false},
+        {"AgentBB", "AgentB", false},
+        {"Agent", "AgentB", false},
+        {"", "", false},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct lcp_msg msg;
+        int len = sprintf(payload,
+                          "{\"id\":\"i\",\"from\":\"A\",\"to\":\"%s\","
+                          "\"timestamp\":\"t\",\"type\":\"c\","
+                          "\"message\":\"m\"," SECURITY "}",
+                          rows[i].to);
+
+        CHECK(lcp_msg_parse(lcp_span(payload, (size_t)len), &scratch, &msg) ==
+              LCP_MSG_OK);
+        CHECK_ROW(rows[i].to, lcp_msg_to_is(&msg, rows[i].name) == rows[i].want);
+    }
 }
 
 int
@@ -435,5 +576,8 @@ main(void)
     another_key_does_not_verify();
     form_on_the_wire_does_not_matter();
     more_than_a_datagram_is_refused();
+    the_mark_is_a_version_from_1_2_on();
+    hops_are_a_count();
+    a_mailbox_is_found_by_its_name();
     return check_end("msg");
 }
