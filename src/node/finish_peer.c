@@ -153,7 +153,8 @@ lcp_finish_receipt(struct lcp_pump *p, struct lcp_job *job)
         if (job->words[i].is_later)
             lcp_waiters_tell(p, number, LCP_SENT_QUEUED);
         else if (job->word_states[i] >= 0)
-            lcp_waiters_tell(p, number, job->word_states[i]);
+            lcp_waiters_tell_why(p, number, job->word_states[i], job->reason,
+                                 job->detail);
     }
 }
 

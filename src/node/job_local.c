@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Jobs of the inbox and of housekeeping: archive, mark as handed out, purge, pins, the
- * life clock. docs/protocol.md "Rules" 5, 9, 14 and 15.
+ * life clock. Held mail is not in the inbox: none of these touches it. docs/protocol.md
+ * "Rules" 5, 9, 14 and 15.
  */
 #include "node/job.h"
 
@@ -38,7 +39,46 @@ put_number(struct gather *g, uint64_t number)
 static bool
 gather_row(void *ctx, const struct lcp_row *row)
 {
-    return put_number(ctx, row->number);
+    struct gather *g = ctx;
+
+    if (row->wants_receipts)
+        lcp_job_owe(g->job, row->peer);
+    return put_number(g, row->number);
+}
+
+/* A message that a caller named, without its body. */
+struct glance {
+    struct lcp_job *job;
+    int wanted; /* the state it is to get */
+    int state;
+    bool is_there;
+};
+
+static bool
+keep_glance(void *ctx, const struct lcp_row *row)
+{
+    struct glance *g = ctx;
+
+    g->is_there = true;
+    g->state = row->state;
+    if (row->wants_receipts && row->state >= LCP_IN_STORED && row->state < g->wanted)
+        lcp_job_owe(g->job, row->peer);
+    return false;
+}
+
+static enum lcp_err
+glance_at(struct lcp_batch *batch, uint64_t number, struct glance *g)
+{
+    struct lcp_query query = {
+        .dir = LCP_IN,
+        .after = number - 1,
+        .through = number,
+        .state_min = INT32_MIN,
+        .state_max = INT32_MAX,
+        .without_raw = true,
+    };
+
+    return batch->store->ops->each(batch->store, &query, keep_glance, g);
 }
 
 static enum lcp_err
@@ -61,10 +101,15 @@ static enum lcp_err
 gather_named(struct lcp_batch *batch, struct lcp_job *job, struct gather *g)
 {
     for (uint32_t i = 0; i < job->id_count; i++) {
+        struct glance glance = {.job = job, .wanted = LCP_IN_ARCHIVED};
         uint64_t number;
         enum lcp_err err = batch->store->ops->resolve(
             batch->store, lcp_span_str(job->ids[i]), 1, &number);
 
+        if (err == LCP_OK)
+            err = glance_at(batch, number, &glance);
+        if (err == LCP_OK && glance.state == LCP_IN_HELD)
+            err = LCP_EPERM;
         if (lcp_err_is_storage(err))
             return err;
         if (err != LCP_OK) {
@@ -83,8 +128,8 @@ set_gathered(struct lcp_batch *batch, struct lcp_job *job, int state)
 {
     for (uint32_t i = 0; i < job->number_count; i++) {
         bool moved = false;
-        enum lcp_err err = batch->store->ops->set_state(
-            batch->store, LCP_IN, job->numbers[i], state, NULL, job->wall_ms, &moved);
+        enum lcp_err err = lcp_store_set_state(batch->store, LCP_IN, job->numbers[i],
+                                               state, NULL, job->wall_ms, &moved);
 
         if (err != LCP_OK && err != LCP_ENOTFOUND)
             return err;
@@ -112,6 +157,18 @@ lcp_job_archive(struct lcp_batch *batch, struct lcp_job *job)
 enum lcp_err
 lcp_job_handed(struct lcp_batch *batch, struct lcp_job *job)
 {
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < job->number_count; i++) {
+        struct glance glance = {.job = job, .wanted = LCP_IN_HANDED};
+        enum lcp_err err = glance_at(batch, job->numbers[i], &glance);
+
+        if (err != LCP_OK)
+            return err;
+        if (glance.is_there && glance.state == LCP_IN_STORED)
+            job->numbers[kept++] = job->numbers[i];
+    }
+    job->number_count = kept;
     return set_gathered(batch, job, LCP_IN_HANDED);
 }
 
@@ -125,8 +182,12 @@ lcp_job_purge(struct lcp_batch *batch, struct lcp_job *job)
 enum lcp_err
 lcp_job_pin(struct lcp_batch *batch, struct lcp_job *job)
 {
-    return batch->store->ops->pin_put(batch->store, job->peer_name, &job->key, job->how,
-                                      job->wall_ms);
+    enum lcp_err err = batch->store->ops->pin_put(batch->store, job->peer_name,
+                                                  &job->key, job->how, job->wall_ms);
+
+    if (err != LCP_OK || job->detail[0] == '\0') /* nobody asked: the configuration */
+        return err;
+    return lcp_batch_audit(batch, job, "peer trust", job->detail);
 }
 
 enum lcp_err

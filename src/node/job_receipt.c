@@ -162,6 +162,7 @@ lcp_job_receipt(struct lcp_batch *batch, struct lcp_job *job)
     job->words = calloc(receipt.count, sizeof(job->words[0]));
     if (job->words == NULL)
         return LCP_ENOMEM;
+    lcp_job_say(job, receipt.word, receipt.reason, receipt.text);
     for (uint32_t i = 0; err == LCP_OK && i < receipt.count; i++)
         err = apply_entry(batch, job, &receipt, &receipt.entries[i]);
     if (err != LCP_OK)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * Answers to CHECK, READ and SENT straight from the record, and the counts for STATUS
- * and PEERS.
+ * Answers to CHECK and READ straight from the record, and the counts for STATUS and
+ * PEERS. Nothing that is held or paused leaves here.
  */
 #include "node/read.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,16 +21,16 @@ lcp_read_free(struct lcp_read *read)
     free(read->out);
     free(read->numbers);
     free(read->peers);
+    free(read->paused);
     if (read->conf != NULL)
         lcp_conf_free(read->conf);
     free(read->conf);
     free(read);
 }
 
-/* Appends what write() puts out, growing the answer until it fits. */
-static bool
-append(struct lcp_read *read, void (*write)(struct lcp_writer *w, const void *what),
-       const void *what)
+bool
+lcp_read_append(struct lcp_read *read,
+                void (*write)(struct lcp_writer *w, const void *what), const void *what)
 {
     for (;;) {
         struct lcp_writer w;
@@ -63,10 +64,19 @@ write_text(struct lcp_writer *w, const void *what)
     lcp_write_raw(w, lcp_span_str(what));
 }
 
-static bool
-append_text(struct lcp_read *read, const char *text)
+bool
+lcp_read_append_text(struct lcp_read *read, const char *text)
 {
-    return append(read, write_text, text);
+    return lcp_read_append(read, write_text, text);
+}
+
+bool
+lcp_read_append_comma(struct lcp_read *read)
+{
+    bool was_first = read->is_first;
+
+    read->is_first = false;
+    return was_first || lcp_read_append_text(read, ",");
 }
 
 static void
@@ -78,6 +88,100 @@ write_number(struct lcp_writer *w, const void *what)
         lcp_write_null(w);
     else
         lcp_write_int(w, (int64_t)*number);
+}
+
+bool
+lcp_read_append_next(struct lcp_read *read, uint64_t next)
+{
+    return lcp_read_append_text(read, "],\"next\":") &&
+           lcp_read_append(read, write_number, &next);
+}
+
+void
+lcp_read_refuse(struct lcp_read *read, const char *code, const char *message,
+                const char *hint)
+{
+    const char *gap = strstr(message, "%s");
+
+    read->err = LCP_EINVAL;
+    read->code = code;
+    read->hint = hint;
+    if (gap == NULL)
+        snprintf(read->message, sizeof(read->message), "%s", message);
+    else
+        snprintf(read->message, sizeof(read->message), "%.*s%s%s", (int)(gap - message),
+                 message, read->id, gap + 2);
+}
+
+/* ---- what is paused ---- */
+
+static bool
+keep_paused(void *ctx, const char *peer)
+{
+    struct lcp_read *read = ctx;
+
+    if (peer[0] == '\0')
+        read->is_node_paused = true;
+    if (read->paused_count == read->paused_cap) {
+        uint32_t cap = read->paused_cap == 0 ? 16 : read->paused_cap * 2;
+        void *grown = realloc(read->paused, cap * sizeof(read->paused[0]));
+
+        if (grown == NULL) {
+            read->err = LCP_ENOMEM;
+            return false;
+        }
+        read->paused = grown;
+        read->paused_cap = cap;
+    }
+    snprintf(read->paused[read->paused_count++], sizeof(read->paused[0]), "%s", peer);
+    return true;
+}
+
+static void
+load_paused(struct lcp_read *read)
+{
+    enum lcp_err err = read->store->ops->each_paused(read->store, keep_paused, read);
+
+    if (err != LCP_OK)
+        read->err = err;
+}
+
+static bool
+is_paused(const struct lcp_read *read, const char *peer)
+{
+    for (uint32_t i = 0; i < read->paused_count; i++) {
+        if (strcmp(read->paused[i], peer) == 0)
+            return true;
+    }
+    return read->is_node_paused;
+}
+
+static void
+write_paused(struct lcp_writer *w, const void *what)
+{
+    const struct lcp_read *read = what;
+
+    lcp_write_array(w);
+    for (uint32_t i = 0; i < read->paused_count; i++)
+        lcp_write_string(w, read->paused[i]);
+    lcp_write_array_end(w);
+}
+
+/* ---- messages ---- */
+
+/* What the peer is known to speak. Rows of one peer often stand together. */
+static const char *
+version_of(struct lcp_read *read, const char *peer)
+{
+    struct lcp_store_peer known = {0};
+
+    if (strcmp(read->version_peer, peer) != 0) {
+        if (read->store->ops->peer_get(read->store, peer, &known) != LCP_OK)
+            known.version = 0;
+        snprintf(read->version_peer, sizeof(read->version_peer), "%s", peer);
+        read->version = known.version;
+    }
+    return read->version == LCP_VERSION_1_2 ? "1.2" : "1.1";
 }
 
 /* One message as the answers show it. */
@@ -137,20 +241,21 @@ append_message(struct lcp_read *read, const struct lcp_row *row)
         .filepath = path[0] != '\0' ? path : NULL,
         .peer = row->peer,
         .fingerprint = fingerprint,
-        .version = "1.1",
+        .version = row->dir == LCP_IN ? version_of(read, row->peer) : "",
         .received_wall_ms = row->wall_ms,
-        .sent_state = row->dir == LCP_OUT ? lcp_ipc_sent_state_name(row->state) : NULL,
+        .sent_state = row->dir == LCP_OUT
+                          ? lcp_ipc_sent_state_name(row->state, row->was_transmitted)
+                          : NULL,
     };
-    if (!read->is_first && !append_text(read, ","))
+    if (!lcp_read_append_comma(read))
         return false;
-    read->is_first = false;
     if (row->changed > read->changed)
         read->changed = row->changed;
-    return append(read, write_shown, &show);
+    return lcp_read_append(read, write_shown, &show);
 }
 
-static bool
-keep_number(struct lcp_read *read, uint64_t number)
+bool
+lcp_read_keep_number(struct lcp_read *read, uint64_t number)
 {
     if (read->number_count == read->number_cap) {
         uint32_t cap = read->number_cap == 0 ? 128 : read->number_cap * 2;
@@ -193,19 +298,42 @@ check_row(void *ctx, const struct lcp_row *row)
         return ++read->left_out < LCP_CHECK_PAGE;
     }
     read->next_after = row->number;
-    return keep_number(read, row->number);
+    return lcp_read_keep_number(read, row->number);
 }
 
-static void
-wrap(struct lcp_read *read, const char *before, const char *after)
+void
+lcp_read_wrap(struct lcp_read *read, const char *before, const char *after)
 {
     size_t body = read->out_len, head = strlen(before);
 
-    if (!append_text(read, before))
+    if (!lcp_read_append_text(read, before))
         return;
     memmove(read->out + head, read->out, body);
     memcpy(read->out, before, head);
-    append_text(read, after);
+    lcp_read_append_text(read, after);
+}
+
+static bool
+finish_list(struct lcp_read *read, uint64_t next)
+{
+    if (!read->is_ours) /* knows nothing of pauses */
+        return lcp_read_append_next(read, next);
+    return lcp_read_append_text(read, "],\"paused\":") &&
+           lcp_read_append(read, write_paused, read) &&
+           lcp_read_append_text(read, ",\"next\":") &&
+           lcp_read_append(read, write_number, &next);
+}
+
+static void
+wrap_check(struct lcp_read *read)
+{
+    bool has_more = !read->is_ours && read->is_full;
+    char head[48];
+
+    snprintf(head, sizeof(head), "{\"count\":%u,\"messages\":[", read->number_count);
+    lcp_read_wrap(read, head,
+                  has_more ? ",\"more\":true,\"_source\":\"daemon\"}"
+                           : ",\"_source\":\"daemon\"}");
 }
 
 static void
@@ -218,41 +346,60 @@ run_check(struct lcp_read *read)
         .state_max = LCP_IN_HANDED,
         .peer = read->peer[0] != '\0' ? read->peer : NULL,
         .type = read->type[0] != '\0' ? read->type : NULL,
+        .without_paused = true,
     };
-    uint64_t count, next;
+    uint64_t next = 0;
+    enum lcp_err err;
 
+    load_paused(read);
+    if (read->err != LCP_OK)
+        return;
     if (read->limit == 0 || (read->is_ours && read->limit > LCP_CHECK_PAGE))
         read->limit = LCP_CHECK_PAGE;
     if (!read->is_ours)
         read->limit = UINT64_MAX;
-    read->err = read->store->ops->each(read->store, &query, check_row, read);
-    if (read->err != LCP_OK)
-        return;
-    count = read->number_count;
-    next = read->is_full && read->is_ours ? read->next_after : 0;
+    err = read->store->ops->each(read->store, &query, check_row, read);
+    if (read->err == LCP_OK)
+        read->err = err;
+    if (read->is_ours && read->is_full)
+        next = read->next_after;
     read->next_after = next;
-    if (!append_text(read, "],\"next\":") || !append(read, write_number, &next))
-        return;
-    wrap(read, ",\"messages\":[",
-         !read->is_ours && read->is_full ? ",\"more\":true,\"_source\":\"daemon\"}"
-                                         : ",\"_source\":\"daemon\"}");
-    if (count == 0) {
-        wrap(read, "{\"count\":0", "");
-    } else {
-        char head[40] = "{\"count\":";
-        struct lcp_writer w;
-
-        lcp_writer_init(&w, head + strlen(head), sizeof(head) - strlen(head), 0);
-        lcp_write_int(&w, (int64_t)count);
-        head[strlen("{\"count\":") + w.len] = '\0';
-        wrap(read, head, "");
-    }
+    if (read->err == LCP_OK && finish_list(read, next))
+        wrap_check(read);
 }
 
 static bool
+is_withheld(const struct lcp_read *read, const struct lcp_row *row)
+{
+    return row->dir == LCP_IN &&
+           (row->state == LCP_IN_HELD ||
+            (row->state <= LCP_IN_HANDED && is_paused(read, row->peer)));
+}
+
+/* Of a thread what is withheld stays out. */
+static bool
 read_row(void *ctx, const struct lcp_row *row)
 {
-    return append_message(ctx, row);
+    struct lcp_read *read = ctx;
+
+    return is_withheld(read, row) || append_message(read, row);
+}
+
+/* The one that was asked for. */
+static bool
+asked_row(void *ctx, const struct lcp_row *row)
+{
+    struct lcp_read *read = ctx;
+
+    if (row->dir == LCP_IN && row->state == LCP_IN_HELD)
+        lcp_read_refuse(read, "held", "%s is held until a person releases it",
+                        "lcp held shows what it is; lcp release ID or lcp refuse ID");
+    else if (is_withheld(read, row))
+        lcp_read_refuse(read, "paused", "%s is from a peer that is paused",
+                        "lcp resume PEER; lcp status shows what is paused");
+    else if (!read->thread)
+        append_message(read, row);
+    return false;
 }
 
 static void
@@ -260,87 +407,22 @@ run_read(struct lcp_read *read)
 {
     const struct lcp_store_ops *ops = read->store->ops;
     uint64_t number = 0;
+    enum lcp_err err;
 
-    read->err = ops->resolve(read->store, lcp_span_str(read->id), 3, &number);
+    load_paused(read);
+    if (read->err != LCP_OK)
+        return;
+    err = ops->resolve(read->store, lcp_span_str(read->id), 3, &number);
+    if (err == LCP_OK)
+        err = ops->get(read->store, number, asked_row, read);
+    if (err == LCP_OK && read->err == LCP_OK && read->thread)
+        err = ops->each_in_thread(read->store, number, read_row, read);
     if (read->err == LCP_OK)
-        read->err = read->thread
-                        ? ops->each_in_thread(read->store, number, read_row, read)
-                        : ops->get(read->store, number, read_row, read);
+        read->err = err;
     if (read->err == LCP_OK && read->out_len == 0)
         read->err = LCP_ENOTFOUND; /* purged */
     if (read->err == LCP_OK)
-        wrap(read, "{\"messages\":[", "]}");
-}
-
-static void
-write_sent(struct lcp_writer *w, const void *what)
-{
-    const struct lcp_row *row = what;
-    bool by_peer = row->state == LCP_SENT_ACKED;
-    char at[40];
-
-    lcp_iso8601_print(row->state_wall_ms, at);
-    lcp_write_object(w);
-    lcp_write_member_string(w, "id", row->id);
-    lcp_write_member_int(w, "number", (int64_t)row->number);
-    lcp_write_member_string(w, "to", row->peer);
-    lcp_write_member_string(w, "type", row->type);
-    lcp_write_member_string(w, "state", lcp_ipc_sent_state_name(row->state));
-    lcp_write_member_string(w, "at", at);
-    lcp_write_member_string(w, "by", by_peer ? row->peer : "us");
-    lcp_write_key(w, "reason");
-    if (row->reason[0] != '\0')
-        lcp_write_string(w, row->reason);
-    else
-        lcp_write_null(w);
-    lcp_write_object_end(w);
-}
-
-static bool
-sent_row(void *ctx, const struct lcp_row *row)
-{
-    struct lcp_read *read = ctx;
-
-    if (read->number_count == read->limit) {
-        read->is_full = true;
-        return false;
-    }
-    if (!read->is_first && !append_text(read, ","))
-        return false;
-    read->is_first = false;
-    read->next_after = row->number;
-    return append(read, write_sent, row) && keep_number(read, row->number);
-}
-
-static void
-run_sent(struct lcp_read *read)
-{
-    const struct lcp_store_ops *ops = read->store->ops;
-    struct lcp_query query = {
-        .dir = LCP_OUT,
-        .after = read->after,
-        .state_min = read->state >= 0 ? read->state : LCP_SENT_QUEUED,
-        .state_max = read->state >= 0 ? read->state : INT32_MAX,
-        .peer = read->peer[0] != '\0' ? read->peer : NULL,
-        .newest_first = true,
-        .without_raw = true,
-    };
-    uint64_t number = 0, next;
-
-    if (read->limit == 0 || read->limit > LCP_CHECK_PAGE)
-        read->limit = LCP_CHECK_PAGE;
-    if (read->id[0] != '\0') {
-        read->err = ops->resolve(read->store, lcp_span_str(read->id), 2, &number);
-        if (read->err == LCP_OK)
-            read->err = ops->get(read->store, number, sent_row, read);
-    } else {
-        read->err = ops->each(read->store, &query, sent_row, read);
-    }
-    if (read->err != LCP_OK)
-        return;
-    next = read->is_full ? read->next_after : 0;
-    if (append_text(read, "],\"next\":") && append(read, write_number, &next))
-        wrap(read, "{\"messages\":[", "}");
+        lcp_read_wrap(read, "{\"messages\":[", "]}");
 }
 
 /* For STATUS, PEERS and RELOAD; the pump knows the rest. */
@@ -348,6 +430,7 @@ static void
 run_overview(struct lcp_read *read)
 {
     const struct lcp_store_ops *ops = read->store->ops;
+    struct lcp_store_peer known = {0};
 
     read->err = ops->counts(read->store, &read->counts);
     for (uint32_t i = 0; read->err == LCP_OK && i < read->peer_count; i++) {
@@ -362,7 +445,14 @@ run_overview(struct lcp_read *read)
             read->err = err;
         if (read->err == LCP_OK)
             read->err = ops->queued_to(read->store, peer->name, &peer->queued);
+        if (read->err == LCP_OK)
+            read->err = ops->peer_get(read->store, peer->name, &known);
+        peer->version = known.version;
+        peer->is_paused = known.is_paused;
     }
+    if (read->err == LCP_OK)
+        read->err = ops->peer_get(read->store, "", &known);
+    read->is_node_paused = known.is_paused;
 }
 
 void
@@ -378,6 +468,11 @@ lcp_read_run(struct lcp_task *task)
     read->is_first = true;
     read->is_full = false;
     read->left_out = 0;
+    read->code = NULL;
+    read->paused_count = 0;
+    read->is_node_paused = false;
+    read->version_peer[0] = '\0';
+    read->version = 0;
     switch (read->verb) {
     case LCP_VERB_CHECK:
         run_check(read);
@@ -386,7 +481,13 @@ lcp_read_run(struct lcp_task *task)
         run_read(read);
         break;
     case LCP_VERB_SENT:
-        run_sent(read);
+        lcp_read_sent(read);
+        break;
+    case LCP_VERB_HELD:
+        lcp_read_held(read);
+        break;
+    case LCP_VERB_AUDIT:
+        lcp_read_audit(read);
         break;
     default:
         run_overview(read);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bugs.h"
 #include "node/state.h"
 
 struct lcp_read *
@@ -22,6 +23,7 @@ lcp_reads_new(struct lcp_pump *p, enum lcp_verb verb, uint64_t client, bool is_o
     read->client = client;
     read->is_ours = is_ours;
     read->state = -1;
+    read->life_ms = lcp_pump_life_ms(p);
     memcpy(read->data_path, p->data_path, sizeof(read->data_path));
     return read;
 }
@@ -55,6 +57,24 @@ lcp_reads_start(struct lcp_pump *p)
     read->with_path = p->mirror.mirror != NULL && p->mirror_fault == NULL;
     p->read_running = read;
     p->world->ops->work(p->world, &read->task);
+}
+
+/* The seeded bug: handed out is what may never reach anybody. */
+static void
+mark_before_print(struct lcp_pump *p, struct lcp_read *read)
+{
+    struct lcp_job *job;
+
+    if (!lcp_bug(LCP_BUG_READ_BEFORE_PRINT) || !read->is_ours ||
+        read->verb != LCP_VERB_CHECK)
+        return;
+    job = lcp_pump_job(p, LCP_JOB_HANDED, LCP_NO_PEER);
+    if (job == NULL)
+        return;
+    job->numbers = read->numbers;
+    job->number_count = read->number_count;
+    read->numbers = NULL;
+    lcp_pump_enqueue(p, job);
 }
 
 /* A legacy CHECK's messages count as handed out once the reply has left;
@@ -119,7 +139,10 @@ answer(struct lcp_pump *p, struct lcp_read *read)
         lcp_read_free(read);
         return;
     }
-    if (read->err != LCP_OK) {
+    if (read->code != NULL) {
+        lcp_pump_reply_error(p, read->client, read->is_ours, read->code, read->message,
+                             read->hint);
+    } else if (read->err != LCP_OK) {
         lcp_pump_reply_err(p, read->client, read->is_ours, read->err, read->id);
     } else {
         uint64_t tag = expect_confirmation(p, read);
@@ -128,6 +151,7 @@ answer(struct lcp_pump *p, struct lcp_read *read)
         p->world->ops->reply(p->world, read->client,
                              lcp_span(read->out, read->out_len + read->is_ours),
                              !read->is_ours, tag);
+        mark_before_print(p, read);
     }
     lcp_read_free(read);
 }

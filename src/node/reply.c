@@ -81,6 +81,8 @@ static const struct {
      "send less text, or a file's place instead of the file"},
     {LCP_EFORMAT, "bad-request",
      "the message is not valid UTF-8 or a member breaks its form", "send UTF-8 text"},
+    {LCP_EPERM, "held", "%s is held: nobody has released it",
+     "lcp release ID, or lcp refuse ID"},
     {LCP_ENOSPACE, "storage-full",
      "the disk is full or read-only; nothing was accepted",
      "make room; the daemon goes on by itself"},
@@ -159,8 +161,26 @@ lcp_pump_reply_count(struct lcp_pump *p, uint64_t client, bool is_ours,
 struct sent_reply {
     const struct lcp_waiter *waiter;
     int state;
+    bool was_transmitted;
     uint64_t ms;
 };
+
+/* Has the receiver said that it has the message? */
+static bool
+is_received(int state)
+{
+    return state >= LCP_SENT_ACKED && state != LCP_SENT_REFUSED;
+}
+
+static void
+write_text_or_null(struct lcp_writer *w, const char *key, const char *text)
+{
+    lcp_write_key(w, key);
+    if (text != NULL && text[0] != '\0')
+        lcp_write_string(w, text);
+    else
+        lcp_write_null(w);
+}
 
 static void
 write_sent(struct lcp_writer *w, void *ctx)
@@ -168,13 +188,20 @@ write_sent(struct lcp_writer *w, void *ctx)
     const struct sent_reply *s = ctx;
 
     lcp_write_object(w);
-    lcp_write_member_bool(w, "ok", s->state == LCP_SENT_ACKED);
+    lcp_write_member_bool(w, "ok", is_received(s->state));
     lcp_write_member_bool(w, "accepted", true);
     lcp_write_member_string(w, "id", s->waiter->id);
     lcp_write_member_int(w, "number", (int64_t)s->waiter->number);
     if (s->waiter->to[0] != '\0')
         lcp_write_member_string(w, "to", s->waiter->to);
-    lcp_write_member_string(w, "state", lcp_ipc_sent_state_name(s->state));
+    lcp_write_member_string(w, "state",
+                            lcp_ipc_sent_state_name(s->state, s->was_transmitted));
+    if (s->waiter->is_ours) {
+        /* Only a signed receipt gives a message such a state. */
+        lcp_write_member_bool(w, "signed", s->state >= LCP_SENT_HELD);
+        write_text_or_null(w, "reason", s->waiter->reason);
+        write_text_or_null(w, "detail", s->waiter->detail);
+    }
     lcp_write_member_int(w, "ms", (int64_t)s->ms);
     lcp_write_object_end(w);
 }
@@ -190,14 +217,15 @@ write_cancelled(struct lcp_writer *w, void *ctx)
                               s->state == LCP_SENT_CANCEL_REQUESTED);
     lcp_write_member_string(w, "id", s->waiter->id);
     lcp_write_member_int(w, "number", (int64_t)s->waiter->number);
-    lcp_write_member_string(w, "state", lcp_ipc_sent_state_name(s->state));
+    lcp_write_member_string(w, "state",
+                            lcp_ipc_sent_state_name(s->state, s->was_transmitted));
     lcp_write_object_end(w);
 }
 
 void
 lcp_pump_reply_cancelled(struct lcp_pump *p, const struct lcp_waiter *waiter, int state)
 {
-    struct sent_reply s = {waiter, state, 0};
+    struct sent_reply s = {.waiter = waiter, .state = state};
 
     lcp_pump_reply(p, waiter->client, waiter->is_ours, write_cancelled, &s);
 }
@@ -205,7 +233,13 @@ lcp_pump_reply_cancelled(struct lcp_pump *p, const struct lcp_waiter *waiter, in
 void
 lcp_pump_reply_sent(struct lcp_pump *p, const struct lcp_waiter *waiter, int state)
 {
-    struct sent_reply s = {waiter, state, lcp_pump_now(p) - waiter->started_ms};
+    struct sent_reply s = {
+        .waiter = waiter,
+        .state = state,
+        .was_transmitted = waiter->was_transmitted ||
+                           lcp_core_is_inflight(p->core, waiter->number),
+        .ms = lcp_pump_now(p) - waiter->started_ms,
+    };
 
     lcp_pump_reply(p, waiter->client, waiter->is_ours, write_sent, &s);
 }
@@ -227,57 +261,76 @@ write_or_null(struct lcp_writer *w, const char *key, bool is_set, uint64_t value
         lcp_write_null(w);
 }
 
-static void
-write_text_or_null(struct lcp_writer *w, const char *key, const char *text)
-{
-    lcp_write_key(w, key);
-    if (text != NULL && text[0] != '\0')
-        lcp_write_string(w, text);
-    else
-        lcp_write_null(w);
-}
+/* What is known of a peer in different places. */
+struct peer_row {
+    struct lcp_core_peer_view view;
+    const struct lcp_pump_peer *here;
+    const struct lcp_read_peer *known; /* NULL: it came after the record was read */
+    bool is_looping;
+};
 
 static void
-write_peer(struct lcp_writer *w, const struct lcp_core_peer_view *view,
-           const struct lcp_read_peer *known, const struct lcp_key *offered)
+write_key(struct lcp_writer *w, const struct peer_row *row)
 {
-    char address[LCP_ENDPOINT_TEXT_MAX + 1];
     char fingerprint[LCP_FINGERPRINT_CHARS + 1] = "";
     char refused[LCP_FINGERPRINT_CHARS + 1] = "";
+    const struct lcp_key *offered = &row->here->offered;
+    struct lcp_key key;
 
-    lcp_endpoint_print(&view->endpoint, address);
-    if (view->has_key) {
-        struct lcp_key key;
-
-        memcpy(key.bytes, view->key, sizeof(key.bytes));
+    if (row->view.has_key) {
+        memcpy(key.bytes, row->view.key, sizeof(key.bytes));
         lcp_fingerprint(&key, fingerprint);
         if (lcp_key_is_set(offered) && !lcp_key_eq(offered, &key))
             lcp_fingerprint(offered, refused);
     }
+    write_text_or_null(w, "fingerprint", fingerprint);
+    write_text_or_null(w, "pinned", row->known != NULL ? row->known->how : NULL);
+    write_text_or_null(w, "refused", refused);
+}
+
+static void
+write_peer(struct lcp_writer *w, const struct peer_row *row)
+{
+    const struct lcp_core_peer_view *view = &row->view;
+    char address[LCP_ENDPOINT_TEXT_MAX + 1];
+
+    lcp_endpoint_print(&view->endpoint, address);
     lcp_write_object(w);
     lcp_write_member_string(w, "name", view->name);
     lcp_write_member_string(w, "address", address);
+    lcp_write_member_string(w, "version",
+                            view->version == LCP_VERSION_1_2 ? "1.2" : "1.1");
     lcp_write_member_bool(w, "online", view->is_online);
+    lcp_write_member_bool(w, "fresh", view->has_fresh_hello);
     lcp_write_member_bool(w, "away", view->is_away);
+    lcp_write_member_bool(w, "paused", row->here->is_paused);
+    lcp_write_member_bool(w, "loop", row->is_looping);
     write_or_null(w, "last_seen_ms", view->was_heard, view->silent_ms);
     write_or_null(w, "rtt_ms", view->rtt_ms != 0, view->rtt_ms);
-    lcp_write_member_int(w, "queued", known != NULL ? (int64_t)known->queued : 0);
+    lcp_write_member_int(w, "rto_ms", view->rto_ms);
+    lcp_write_member_int(w, "queued",
+                         row->known != NULL ? (int64_t)row->known->queued : 0);
     lcp_write_member_int(w, "inflight", view->inflight);
-    write_text_or_null(w, "fingerprint", fingerprint);
-    write_text_or_null(w, "pinned", known != NULL ? known->how : NULL);
-    write_text_or_null(w, "refused", refused);
+    lcp_write_member_int(w, "window", view->window);
+    write_key(w, row);
     lcp_write_member_bool(w, "clear", !lcp_endpoint_is_private_path(&view->endpoint));
     lcp_write_member_int(w, "received", (int64_t)view->received);
     lcp_write_member_int(w, "rejected", (int64_t)view->rejected);
     lcp_write_object_end(w);
 }
 
+/* The record was asked about the peers in the machine's order, so the next one is
+ * nearly always the one that is looked for. */
 static const struct lcp_read_peer *
-find_known(const struct lcp_read *read, const char *name)
+find_known(const struct lcp_read *read, const char *name, uint32_t *next)
 {
     for (uint32_t i = 0; i < read->peer_count; i++) {
-        if (strcmp(read->peers[i].name, name) == 0)
-            return &read->peers[i];
+        uint32_t at = (*next + i) % read->peer_count;
+
+        if (strcmp(read->peers[at].name, name) == 0) {
+            *next = at + 1;
+            return &read->peers[at];
+        }
     }
     return NULL;
 }
@@ -285,14 +338,18 @@ find_known(const struct lcp_read *read, const char *name)
 static void
 write_peers(struct lcp_writer *w, const struct overview *o)
 {
+    uint32_t next = 0;
+
     lcp_write_key(w, "peers");
     lcp_write_array(w);
     for (uint32_t i = 0; i < o->p->peers_max; i++) {
-        struct lcp_core_peer_view view;
+        struct peer_row row = {.here = &o->p->peers[i]};
 
-        if (lcp_core_peer_view(o->p->core, lcp_pump_now(o->p), i, &view))
-            write_peer(w, &view, find_known(o->read, view.name),
-                       &o->p->peers[i].offered);
+        if (!lcp_core_peer_view(o->p->core, lcp_pump_now(o->p), i, &row.view))
+            continue;
+        row.known = find_known(o->read, row.view.name, &next);
+        row.is_looping = lcp_loop_is_closed(o->p, i, 0);
+        write_peer(w, &row);
     }
     lcp_write_array_end(w);
 }
@@ -336,6 +393,7 @@ write_self(struct lcp_writer *w, const struct lcp_pump *p)
     lcp_write_member_string(w, "version", p->version);
     lcp_write_member_int(w, "pid", lcp_os_pid());
     lcp_write_member_bool(w, "bound", p->is_bound);
+    lcp_write_member_bool(w, "paused", p->is_paused);
     write_text_or_null(w, "degraded",
                        p->degraded != NULL ? p->degraded : p->mirror_fault);
 }
@@ -345,6 +403,7 @@ write_health(struct lcp_writer *w, const struct overview *o)
 {
     lcp_write_member_int(w, "queued", (int64_t)o->read->counts.queued);
     lcp_write_member_int(w, "unread", (int64_t)o->read->counts.unhanded);
+    lcp_write_member_int(w, "held", (int64_t)o->read->counts.held);
     lcp_write_key(w, "store");
     lcp_write_object(w);
     lcp_write_member_bool(w, "ok", o->p->degraded == NULL);

@@ -2,6 +2,7 @@
  *
  * Local clients that wait: for what becomes of a message, and for the answer to a ping.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +16,9 @@ lcp_waiter_of(const struct lcp_job *job)
         .number = job->number,
         .started_ms = job->started_ms,
         .is_ours = job->is_ours,
+        .was_transmitted = job->was_transmitted,
+        .state = job->state,
+        .wait_for = job->wait_for,
     };
 
     memcpy(waiter.to, job->peer_name, sizeof(waiter.to));
@@ -22,24 +26,54 @@ lcp_waiter_of(const struct lcp_job *job)
     return waiter;
 }
 
-void
-lcp_waiters_add(struct lcp_pump *p, const struct lcp_job *job)
+/* Is this what the client waits for, or will nothing further come? QUEUED is told when
+ * the tries are over for now. */
+static bool
+is_answer(const struct lcp_pump *p, const struct lcp_waiter *waiter, int state)
 {
-    struct lcp_waiter waiter = lcp_waiter_of(job);
+    if (waiter->wait_for == 0 || p->is_stopping)
+        return true;
+    if (state == LCP_SENT_QUEUED)
+        return false;
+    if (state < LCP_SENT_ACKED)
+        return true;
+    if (state == LCP_SENT_ACKED) /* a 1.1 peer has no other word for `stored` */
+        return waiter->wait_for == LCP_SENT_STORED;
+    return state >= waiter->wait_for;
+}
 
-    waiter.deadline_ms = lcp_pump_now(p) + LCP_SEND_ANSWER_MS;
+static void
+add_waiter(struct lcp_pump *p, const struct lcp_waiter *waiter)
+{
     if (p->waiter_count == p->waiter_cap) {
         size_t cap = p->waiter_cap == 0 ? 64 : p->waiter_cap * 2;
         struct lcp_waiter *grown = realloc(p->waiters, cap * sizeof(grown[0]));
 
         if (grown == NULL) {
-            lcp_pump_reply_sent(p, &waiter, LCP_SENT_QUEUED); /* true at this moment */
+            lcp_pump_reply_sent(p, waiter, waiter->state); /* true at this moment */
             return;
         }
         p->waiters = grown;
         p->waiter_cap = cap;
     }
-    p->waiters[p->waiter_count++] = waiter;
+    p->waiters[p->waiter_count++] = *waiter;
+}
+
+/* Who asks for no state of its own does not wait for a peer that is away. */
+void
+lcp_waiters_answer(struct lcp_pump *p, const struct lcp_job *job)
+{
+    struct lcp_waiter waiter = lcp_waiter_of(job);
+    bool is_open = job->wait_for != 0 ? !is_answer(p, &waiter, job->state)
+                                      : job->state == LCP_SENT_QUEUED &&
+                                            !lcp_pump_is_away(p, job->peer);
+
+    waiter.deadline_ms = lcp_pump_now(p) +
+                         (job->timeout_ms != 0 ? job->timeout_ms : LCP_SEND_ANSWER_MS);
+    if (job->wait && is_open && !p->is_stopping)
+        add_waiter(p, &waiter);
+    else
+        lcp_pump_reply_sent(p, &waiter, job->state);
 }
 
 static void
@@ -49,19 +83,40 @@ take_out(struct lcp_pump *p, size_t at, struct lcp_waiter *waiter)
     p->waiters[at] = p->waiters[--p->waiter_count];
 }
 
+/* A state goes only to a greater one. */
+static void
+hear(struct lcp_waiter *waiter, int state, const char *reason, const char *detail)
+{
+    waiter->was_transmitted |= state == LCP_SENT_QUEUED || state >= LCP_SENT_ACKED;
+    if (state < waiter->state)
+        return;
+    waiter->state = state;
+    snprintf(waiter->reason, sizeof(waiter->reason), "%s", reason);
+    snprintf(waiter->detail, sizeof(waiter->detail), "%s", detail);
+}
+
 void
-lcp_waiters_tell(struct lcp_pump *p, uint64_t number, int state)
+lcp_waiters_tell_why(struct lcp_pump *p, uint64_t number, int state, const char *reason,
+                     const char *detail)
 {
     for (size_t i = 0; i < p->waiter_count;) {
         struct lcp_waiter waiter;
 
-        if (p->waiters[i].number != number) {
+        if (p->waiters[i].number == number)
+            hear(&p->waiters[i], state, reason, detail);
+        if (p->waiters[i].number != number || !is_answer(p, &p->waiters[i], state)) {
             i++;
             continue;
         }
         take_out(p, i, &waiter);
-        lcp_pump_reply_sent(p, &waiter, state);
+        lcp_pump_reply_sent(p, &waiter, waiter.state);
     }
+}
+
+void
+lcp_waiters_tell(struct lcp_pump *p, uint64_t number, int state)
+{
+    lcp_waiters_tell_why(p, number, state, "", "");
 }
 
 void
@@ -75,7 +130,7 @@ lcp_waiters_tick(struct lcp_pump *p, uint64_t now_ms)
             continue;
         }
         take_out(p, i, &waiter);
-        lcp_pump_reply_sent(p, &waiter, LCP_SENT_QUEUED);
+        lcp_pump_reply_sent(p, &waiter, waiter.state);
     }
     for (size_t i = 0; i < LCP_PINGS_MAX; i++) {
         struct lcp_ping *ping = &p->pings[i];
