@@ -112,8 +112,7 @@ run_sent(struct lcp_cli *cli)
     struct lcp_ask ask;
     int known, code;
 
-    if (state != NULL && strcmp(state, "dead") != 0 && strcmp(state, "sent") != 0 &&
-        lcp_ipc_sent_state_parse(state, &known) != LCP_OK)
+    if (state != NULL && lcp_ipc_sent_state_parse(state, &known) != LCP_OK)
         return lcp_fail_usage(cli, "--state takes dead, or a state: " STATES);
     if (after != NULL && lcp_uint_parse(lcp_span_str(after + (after[0] == '#')), 1,
                                         INT64_MAX, &number) != LCP_OK)
