@@ -314,12 +314,40 @@ lcp_read_wrap(struct lcp_read *read, const char *before, const char *after)
 }
 
 static bool
+count_row(void *ctx, const struct lcp_row *row)
+{
+    (void)row;
+    ++*(uint64_t *)ctx;
+    return true;
+}
+
+/* How many wait for a person, with the first page: nobody would look for them. */
+static bool
+append_held(struct lcp_read *read)
+{
+    struct lcp_query query = {
+        .dir = LCP_IN,
+        .state_min = LCP_IN_HELD,
+        .state_max = LCP_IN_HELD,
+        .without_raw = true,
+    };
+    char text[40];
+    uint64_t count = 0;
+
+    if (read->after != 0)
+        return true;
+    read->err = read->store->ops->each(read->store, &query, count_row, &count);
+    snprintf(text, sizeof(text), ",\"held\":%llu", (unsigned long long)count);
+    return read->err == LCP_OK && lcp_read_append_text(read, text);
+}
+
+static bool
 finish_list(struct lcp_read *read, uint64_t next)
 {
     if (!read->is_ours) /* knows nothing of pauses */
         return lcp_read_append_next(read, next);
     return lcp_read_append_text(read, "],\"paused\":") &&
-           lcp_read_append(read, write_paused, read) &&
+           lcp_read_append(read, write_paused, read) && append_held(read) &&
            lcp_read_append_text(read, ",\"next\":") &&
            lcp_read_append(read, write_number, &next);
 }

@@ -11,7 +11,7 @@
 
 enum {
     PREVIEW_CHARACTERS = 200,
-    PREVIEW_ESCAPED = 10, /* bytes a character may become: \U000e0001 */
+    PREVIEW_BYTES = PREVIEW_CHARACTERS * 4, /* escapes may take it up sooner */
     AUDIT_ROWS = 100,
     AUDIT_ROWS_MAX = 10000,
 };
@@ -57,7 +57,7 @@ print_preview(const struct lcp_read *read, const struct lcp_row *row, char *out,
               size_t cap)
 {
     struct lcp_json doc = {.nodes = read->nodes, .cap = LCP_JSON_NODES_MAX};
-    char text[PREVIEW_CHARACTERS * 4];
+    char text[PREVIEW_BYTES];
     struct lcp_span body;
     size_t at = 0, len = 0;
     uint32_t message;
@@ -81,7 +81,7 @@ static bool
 held_row(void *ctx, const struct lcp_row *row)
 {
     struct lcp_read *read = ctx;
-    char preview[PREVIEW_CHARACTERS * PREVIEW_ESCAPED + 1];
+    char preview[PREVIEW_BYTES + 1];
     struct held held = {row, preview, read->life_ms};
 
     if (read->number_count == read->limit) {

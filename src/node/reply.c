@@ -304,7 +304,7 @@ write_peer(struct lcp_writer *w, const struct peer_row *row)
     lcp_write_member_bool(w, "fresh", view->has_fresh_hello);
     lcp_write_member_bool(w, "away", view->is_away);
     lcp_write_member_bool(w, "paused", row->here->is_paused);
-    lcp_write_member_bool(w, "loop", row->is_looping);
+    lcp_write_member_bool(w, "looping", row->is_looping);
     write_or_null(w, "last_seen_ms", view->was_heard, view->silent_ms);
     write_or_null(w, "rtt_ms", view->rtt_ms != 0, view->rtt_ms);
     lcp_write_member_int(w, "rto_ms", view->rto_ms);
@@ -393,9 +393,26 @@ write_self(struct lcp_writer *w, const struct lcp_pump *p)
     lcp_write_member_string(w, "version", p->version);
     lcp_write_member_int(w, "pid", lcp_os_pid());
     lcp_write_member_bool(w, "bound", p->is_bound);
-    lcp_write_member_bool(w, "paused", p->is_paused);
     write_text_or_null(w, "degraded",
                        p->degraded != NULL ? p->degraded : p->mirror_fault);
+}
+
+/* "" is the whole node. */
+static void
+write_paused(struct lcp_writer *w, struct lcp_pump *p)
+{
+    lcp_write_key(w, "paused");
+    lcp_write_array(w);
+    if (p->is_paused)
+        lcp_write_string(w, "");
+    for (uint32_t i = 0; i < p->peers_max; i++) {
+        struct lcp_core_peer_view view;
+
+        if (p->peers[i].is_paused &&
+            lcp_core_peer_view(p->core, lcp_pump_now(p), i, &view))
+            lcp_write_string(w, view.name);
+    }
+    lcp_write_array_end(w);
 }
 
 static void
@@ -404,6 +421,7 @@ write_health(struct lcp_writer *w, const struct overview *o)
     lcp_write_member_int(w, "queued", (int64_t)o->read->counts.queued);
     lcp_write_member_int(w, "unread", (int64_t)o->read->counts.unhanded);
     lcp_write_member_int(w, "held", (int64_t)o->read->counts.held);
+    write_paused(w, o->p);
     lcp_write_key(w, "store");
     lcp_write_object(w);
     lcp_write_member_bool(w, "ok", o->p->degraded == NULL);
