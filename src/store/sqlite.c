@@ -422,6 +422,19 @@ configure_writer(struct lcp_sqlite *q)
     return LCP_OK;
 }
 
+/* A batch that the loss of power tore lies behind the valid part of the log. The next
+ * one would be written over it, and if it begins alike, a second loss of power could
+ * complete the first: a message would be back that nobody was promised. In a log that
+ * begins anew nothing of it counts. A reader in the way, or no room, is no reason not
+ * to start. */
+static enum lcp_err
+begin_log_anew(struct lcp_sqlite *q)
+{
+    enum lcp_err err = sqlite_checkpoint(&q->base, true);
+
+    return err == LCP_EAGAIN || err == LCP_ENOSPACE ? LCP_OK : err;
+}
+
 static enum lcp_err
 set_up(struct lcp_sqlite *q)
 {
@@ -443,23 +456,19 @@ set_up(struct lcp_sqlite *q)
         err = lcp_sqlite_prepare(q);
     if (err == LCP_OK)
         err = read_counters(q);
+    if (err == LCP_OK && !q->is_read_only)
+        err = begin_log_anew(q);
     return err;
 }
 
 enum lcp_err
-lcp_store_sqlite_open(const char *path, bool read_only, struct lcp_store **out)
+lcp_store_sqlite_open_on(const char *vfs, const char *path, bool read_only,
+                         struct lcp_store **out)
 {
-    struct lcp_sqlite *q;
-    enum lcp_err err = LCP_OK;
+    struct lcp_sqlite *q = calloc(1, sizeof(*q));
+    enum lcp_err err;
     int code;
 
-    if (read_only && !lcp_os_exists(path))
-        return LCP_ENOTFOUND;
-    if (!read_only && !lcp_os_exists(path))
-        err = lcp_os_create_file(path, lcp_span("", 0), FILE_MODE);
-    if (err != LCP_OK && err != LCP_EEXIST)
-        return err;
-    q = calloc(1, sizeof(*q));
     if (q == NULL)
         return LCP_ENOMEM;
     q->base.ops = &sqlite_ops;
@@ -468,7 +477,7 @@ lcp_store_sqlite_open(const char *path, bool read_only, struct lcp_store **out)
     code = sqlite3_open_v2(path, &q->db,
                            SQLITE_OPEN_NOMUTEX | (read_only ? SQLITE_OPEN_READONLY
                                                             : SQLITE_OPEN_READWRITE),
-                           NULL);
+                           vfs);
     /* SQLite is content with reading what it may not write. */
     if (code == SQLITE_OK && !read_only && sqlite3_db_readonly(q->db, "main") == 1)
         code = SQLITE_READONLY;
@@ -479,6 +488,20 @@ lcp_store_sqlite_open(const char *path, bool read_only, struct lcp_store **out)
     }
     *out = &q->base;
     return LCP_OK;
+}
+
+enum lcp_err
+lcp_store_sqlite_open(const char *path, bool read_only, struct lcp_store **out)
+{
+    enum lcp_err err = LCP_OK;
+
+    if (read_only && !lcp_os_exists(path))
+        return LCP_ENOTFOUND;
+    if (!read_only && !lcp_os_exists(path))
+        err = lcp_os_create_file(path, lcp_span("", 0), FILE_MODE);
+    if (err != LCP_OK && err != LCP_EEXIST)
+        return err;
+    return lcp_store_sqlite_open_on(NULL, path, read_only, out);
 }
 
 const char *

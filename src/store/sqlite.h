@@ -90,6 +90,12 @@ lcp_sqlite(struct lcp_store *s)
     return (struct lcp_sqlite *)s;
 }
 
+/* Opens a database that is there, on the file system of SQLite's by this name; NULL:
+ * the one of the machine. */
+LCP_MUST_USE enum lcp_err lcp_store_sqlite_open_on(const char *vfs, const char *path,
+                                                   bool read_only,
+                                                   struct lcp_store **out);
+
 /* Keeps the text of the handle's last error and translates its code. Dooms the
  * open batch. */
 LCP_MUST_USE enum lcp_err lcp_sqlite_fail(struct lcp_sqlite *q, int code);

@@ -80,8 +80,9 @@ static const char *const texts[LCP_SQL_COUNT] = {
         " owed_state = ?5, held_until = 0, refused_ms = ?6 WHERE number = ?1",
     [LCP_SQL_TOLD] = "UPDATE word SET owed_to = '' WHERE number = ?1"
                      " AND owed_to <> '' AND owed_state = ?2",
-    [LCP_SQL_SET_TRANSMITTED] = "UPDATE message SET was_transmitted = 1"
-                                " WHERE number = ?1 AND dir = 1",
+    /* Again and again the same of what waits for a peer: then nothing is written. */
+    [LCP_SQL_SET_TRANSMITTED] = "UPDATE message SET was_transmitted = 1 WHERE"
+                                " number = ?1 AND dir = 1 AND was_transmitted = 0",
     [LCP_SQL_RESIGN] = "UPDATE message SET signer = ?2, changed = ?3, raw = ?4"
                        " WHERE number = ?1 AND dir = 1 AND state = 0"
                        " AND was_transmitted = 0",

@@ -22,7 +22,6 @@ enum power_fault {
 };
 
 struct power_plan {
-    const char *path; /* of a database; only an empty file is made there */
     uint64_t seed;
     enum power_fault fault;
     bool is_loud;
@@ -37,9 +36,10 @@ struct power_report {
     uint64_t acknowledged; /* batches */
     uint64_t rows;         /* messages there at the ends of lives */
     uint64_t came, went;   /* batches whose commit the failure met: there, not there */
-    uint64_t returned; /* of these that went, and were there after a later failure */
-    uint64_t lost;     /* lives that ended with a whole record, but not the right one */
-    uint64_t damaged;  /* lives that ended with a file SQLite objects to */
+    uint64_t returned;     /* of these that went, and were there after a later failure:
+                              nobody was told, and yet it must not be */
+    uint64_t lost;    /* lives that ended with a whole record, but not the right one */
+    uint64_t damaged; /* lives that ended with a file SQLite objects to */
 };
 
 /* One life of up to so many power failures; ends early with the first broken promise,

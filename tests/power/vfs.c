@@ -9,8 +9,11 @@
 #include <errno.h>
 
 #include "check.h"
+#include "store/sqlite.h"
 
 enum { SECTOR_BYTES = 4096 };
+
+static const char database[] = "/lcp.db";
 
 struct handle {
     sqlite3_file base;
@@ -18,7 +21,7 @@ struct handle {
     struct power_file *file;
     int kind;  /* SQLITE_OPEN_MAIN_DB, _WAL or another */
     int level; /* SQLITE_LOCK_* */
-    bool is_mapped;
+    bool is_mapped, is_read_only;
     bool wants_folder_synced;
     bool reads[POWER_LOCKS], takes[POWER_LOCKS];
 };
@@ -34,7 +37,7 @@ static bool
 spend(struct power_machine *m, bool is_sync)
 {
     m->spent++;
-    if (m->left > 0)
+    if (m->left > 0 && m->left != UINT64_MAX)
         m->left--;
     if (m->left == 0 && (is_sync || !m->waits_for_sync))
         m->is_on = false;
@@ -68,6 +71,8 @@ handle_lock(sqlite3_file *file, int level)
 
     if (level <= h->level)
         return SQLITE_OK;
+    if (!m->is_on || (h->is_read_only && level >= SQLITE_LOCK_RESERVED))
+        return SQLITE_IOERR_LOCK;
     if (h->level == SQLITE_LOCK_NONE) {
         if (m->exclusive > 0)
             return SQLITE_BUSY;
@@ -114,6 +119,8 @@ handle_write(sqlite3_file *file, const void *data, int len, sqlite3_int64 at)
 {
     struct handle *h = handle_of(file);
 
+    if (h->is_read_only)
+        return SQLITE_IOERR_WRITE;
     if (h->machine->is_on)
         power_file_write(h->file, (size_t)at, data, (size_t)len);
     return spend(h->machine, false) ? SQLITE_OK : SQLITE_IOERR_WRITE;
@@ -124,6 +131,8 @@ handle_truncate(sqlite3_file *file, sqlite3_int64 size)
 {
     struct handle *h = handle_of(file);
 
+    if (h->is_read_only)
+        return SQLITE_IOERR_TRUNCATE;
     if (h->machine->is_on)
         power_file_cut(h->file, (size_t)size);
     return spend(h->machine, false) ? SQLITE_OK : SQLITE_IOERR_TRUNCATE;
@@ -310,17 +319,13 @@ vfs_open(sqlite3_vfs *vfs, sqlite3_filename name, sqlite3_file *file, int flags,
         return SQLITE_CANTOPEN;
     if (!m->is_on)
         return SQLITE_CANTOPEN;
-    /* lcp_os_create_file made the database, empty, and synced it and its folder. */
-    if ((flags & SQLITE_OPEN_MAIN_DB) != 0 && power_disk_find(&m->disk, name) == NULL) {
-        power_file_drop(power_disk_open(&m->disk, name, true));
-        power_disk_sync_folder(&m->disk);
-    }
     h->file = power_disk_open(&m->disk, name, may_create);
     if (h->file == NULL)
         return SQLITE_CANTOPEN;
     h->machine = m;
     h->kind = flags &
               (SQLITE_OPEN_MAIN_DB | SQLITE_OPEN_WAL | SQLITE_OPEN_MAIN_JOURNAL);
+    h->is_read_only = (flags & SQLITE_OPEN_READONLY) != 0;
     h->wants_folder_synced = may_create && h->kind != SQLITE_OPEN_MAIN_DB;
     h->base.pMethods = &methods;
     m->opened++;
@@ -371,16 +376,30 @@ vfs_random(sqlite3_vfs *vfs, int len, char *out)
     return len;
 }
 
-void
-power_machine_install(struct power_machine *m)
+/* Nobody else can end what is waited for: there is one thread. */
+static int
+vfs_sleep(sqlite3_vfs *vfs, int microseconds)
 {
+    (void)vfs;
+    return microseconds;
+}
+
+struct power_machine *
+power_machine_new(uint64_t seed)
+{
+    struct power_machine *m = calloc(1, sizeof(*m));
     const sqlite3_vfs *real;
 
+    REQUIRE(m != NULL);
     REQUIRE(sqlite3_initialize() == SQLITE_OK);
-    real = sqlite3_vfs_find(NULL);
+    real = sqlite3_vfs_find("unix"); /* for the clock, which nothing of ours asks */
     REQUIRE(real != NULL);
-    m->vfs = *real; /* the clock and the like */
-    m->vfs.zName = "lcp-power";
+    m->random = sim_random_stream(seed, 0);
+    m->is_on = true;
+    m->left = UINT64_MAX;
+    snprintf(m->name, sizeof(m->name), "lcp-power-%p", (void *)m);
+    m->vfs = *real;
+    m->vfs.zName = m->name;
     m->vfs.pNext = NULL;
     m->vfs.pAppData = m;
     m->vfs.szOsFile = (int)sizeof(struct handle);
@@ -389,14 +408,63 @@ power_machine_install(struct power_machine *m)
     m->vfs.xAccess = vfs_access;
     m->vfs.xFullPathname = vfs_full_path;
     m->vfs.xRandomness = vfs_random;
+    m->vfs.xSleep = vfs_sleep;
     REQUIRE(sqlite3_vfs_register(&m->vfs, 1) == SQLITE_OK);
     sqlite3_randomness(0, NULL); /* forget what came before: a life can be repeated */
+    return m;
 }
 
 void
-power_machine_remove(struct power_machine *m)
+power_machine_free(struct power_machine *m)
 {
+    if (m == NULL)
+        return;
     REQUIRE(m->opened == 0 && m->mapped == 0);
     REQUIRE(sqlite3_vfs_unregister(&m->vfs) == SQLITE_OK);
     power_disk_free(&m->disk);
+    free(m);
+}
+
+enum lcp_err
+power_machine_open(struct power_machine *m, bool read_only, struct lcp_store **out)
+{
+    /* lcp_os_create_file makes the database, empty, and syncs it and its folder. */
+    if (power_disk_find(&m->disk, database) == NULL) {
+        if (read_only)
+            return LCP_ENOTFOUND;
+        if (!spend(m, false))
+            return LCP_EIO;
+        power_file_drop(power_disk_open(&m->disk, database, true));
+        power_disk_sync_folder(&m->disk);
+    }
+    return lcp_store_sqlite_open_on(m->name, database, read_only, out);
+}
+
+void
+power_machine_arm(struct power_machine *m, uint64_t left, bool at_sync)
+{
+    REQUIRE(left > 0);
+    m->left = left;
+    m->waits_for_sync = at_sync;
+}
+
+void
+power_machine_cut(struct power_machine *m)
+{
+    m->is_on = false;
+}
+
+void
+power_machine_revive(struct power_machine *m)
+{
+    REQUIRE(m->opened == 0 && m->mapped == 0);
+    m->is_on = true;
+    power_machine_arm(m, UINT64_MAX, false);
+}
+
+void
+power_machine_restart(struct power_machine *m, struct sim_random *random)
+{
+    power_machine_revive(m);
+    power_disk_fail(&m->disk, random);
 }

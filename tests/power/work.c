@@ -44,7 +44,8 @@ draw_kind(struct sim_random *random)
         [POWER_ADD_IN] = 40,     [POWER_ADD_OUT] = 30, [POWER_MOVE_IN] = 25,
         [POWER_MOVE_OUT] = 20,   [POWER_PIN] = 4,      [POWER_UNPIN] = 2,
         [POWER_TRANSMITTED] = 8, [POWER_RESIGN] = 5,   [POWER_PURGE] = 3,
-        [POWER_LIFE] = 10,       [POWER_SEEN] = 2,
+        [POWER_LIFE] = 10,       [POWER_SEEN] = 2,     [POWER_TOLD] = 10,
+        [POWER_PEER] = 5,        [POWER_AUDIT] = 3,    [POWER_FORGET_PEER] = 1,
     };
     uint64_t lot, sum = 0;
     size_t kind = 0;
@@ -60,9 +61,17 @@ draw_kind(struct sim_random *random)
 struct power_job
 power_job_draw(struct sim_random *random, uint64_t known, uint64_t *next)
 {
-    static const int in_states[] = {LCP_IN_HANDED, LCP_IN_ARCHIVED, LCP_IN_CONSUMED};
-    static const int out_states[] = {LCP_SENT_CANCEL_REQUESTED, LCP_SENT_CANCELLED,
-                                     LCP_SENT_EXPIRED, LCP_SENT_ACKED};
+    static const int in_states[] = {LCP_IN_STORED, LCP_IN_HANDED, LCP_IN_ARCHIVED,
+                                    LCP_IN_REFUSED, LCP_IN_CONSUMED};
+    static const int out_states[] = {LCP_SENT_CANCEL_REQUESTED,
+                                     LCP_SENT_CANCELLED,
+                                     LCP_SENT_EXPIRED,
+                                     LCP_SENT_ACKED,
+                                     LCP_SENT_HELD,
+                                     LCP_SENT_STORED,
+                                     LCP_SENT_READ,
+                                     LCP_SENT_DONE,
+                                     LCP_SENT_REFUSED};
     struct power_job job = {.kind = draw_kind(random)};
     bool is_repeat = *next > 0 && sim_random_chance(random, 50);
     uint64_t id = is_repeat ? sim_random_in(random, 0, *next - 1) : (*next)++;
@@ -83,8 +92,10 @@ add(struct lcp_store *s, const struct power_job *job, struct lcp_span raw)
 {
     bool is_out = job->kind == POWER_ADD_OUT;
     uint64_t number = 0;
+    bool is_held = !is_out && job->lot % 5 == 0;
     struct lcp_row row = {
         .dir = is_out ? LCP_OUT : LCP_IN,
+        .state = is_held ? (int)LCP_IN_HELD : 0,
         .peer = job->peer,
         .key = key_of(job->lot >> 8),
         .id = job->id,
@@ -92,10 +103,19 @@ add(struct lcp_store *s, const struct power_job *job, struct lcp_span raw)
         .reply_to = job->lot % 4 == 0 ? job->id : "",
         .raw = raw,
         .wall_ms = (int64_t)(job->lot % 1000) * TICK_MS,
-        .expires_life_ms = is_out && job->lot % 2 == 0 ? job->lot % 100000 : 0,
+        .expires_life_ms = job->lot % 2 == 0 ? job->lot % 100000 : 0,
+        .wants_receipts = job->lot % 7 < 5,
+        .owes = job->lot % 7 == 0,
+        .reason = is_held ? "policy" : "",
+        .detail = job->lot % 11 == 0 ? "too many of them" : "",
     };
 
     lcp_digest(raw, row.digest);
+    lcp_digest(lcp_span(raw.data, raw.len / 2), row.canon_digest);
+    if (!is_out && job->lot % 13 == 0) { /* by policy, without a body */
+        row.state = LCP_IN_REFUSED;
+        row.raw.len = 0;
+    }
     return s->ops->add(s, &row, &number);
 }
 
@@ -118,15 +138,55 @@ do_with_raw(struct lcp_store *s, const struct power_job *job)
     return err;
 }
 
+static enum lcp_err
+move(struct lcp_store *s, const struct power_job *job)
+{
+    enum lcp_direction dir = job->kind == POWER_MOVE_OUT ? LCP_OUT : LCP_IN;
+    char evidence[64];
+    struct lcp_change change = {
+        .state = job->state,
+        .reason = job->lot % 2 == 0 ? "so it is" : NULL,
+        .detail = job->lot % 3 == 0 ? "nobody released it" : NULL,
+        .wall_ms = (int64_t)(job->lot % 1000) * TICK_MS,
+        .told = job->lot % 5 == 0,
+    };
+    bool moved = false;
+
+    snprintf(evidence, sizeof(evidence), "{\"lot\":%llu}",
+             (unsigned long long)job->lot);
+    if (job->lot % 4 != 0)
+        change.evidence = lcp_span_str(evidence);
+    return s->ops->change(s, dir, job->number, &change, &moved);
+}
+
+static enum lcp_err
+do_to_peer(struct lcp_store *s, const struct power_job *job)
+{
+    struct lcp_key key = key_of(job->lot >> 16);
+    struct lcp_store_peer peer = {.version = job->lot % 2 == 0 ? LCP_VERSION_1_2 : 0,
+                                  .is_paused = job->lot % 3 == 0,
+                                  .rate_life_ms = job->lot % 100000};
+
+    switch (job->kind) {
+    case POWER_PIN:
+        return s->ops->pin_put(s, job->peer, &key, "first contact",
+                               (int64_t)(job->lot % 1000) * TICK_MS);
+    case POWER_UNPIN:
+        return s->ops->pin_del(s, job->peer);
+    case POWER_FORGET_PEER:
+        return s->ops->peer_del(s, job->peer);
+    default:
+        return s->ops->peer_put(s, job->peer, &peer);
+    }
+}
+
 enum lcp_err
 power_job_do(struct lcp_store *s, const struct power_job *job)
 {
     int64_t wall_ms = (int64_t)(job->lot % 1000) * TICK_MS;
-    enum lcp_direction dir = job->kind == POWER_MOVE_OUT ? LCP_OUT : LCP_IN;
-    struct lcp_key key = key_of(job->lot >> 16);
+    struct lcp_audit audit = {0, wall_ms, "uid 1", "release", job->id};
     char name[LCP_NAME_MAX + 1];
     uint64_t purged = 0;
-    bool moved = false;
 
     switch (job->kind) {
     case POWER_ADD_IN:
@@ -135,22 +195,25 @@ power_job_do(struct lcp_store *s, const struct power_job *job)
         return do_with_raw(s, job);
     case POWER_MOVE_IN:
     case POWER_MOVE_OUT:
-        return lcp_store_set_state(s, dir, job->number, job->state,
-                                   job->lot % 2 == 0 ? "so it is" : NULL, wall_ms,
-                                   &moved);
+        return move(s, job);
     case POWER_TRANSMITTED:
         return s->ops->set_transmitted(s, job->number);
+    case POWER_TOLD:
+        return s->ops->set_told(s, job->number, job->state);
     case POWER_PURGE:
         return s->ops->purge(s, wall_ms, 20, &purged);
     case POWER_PIN:
-        return s->ops->pin_put(s, job->peer, &key, "first contact", wall_ms);
     case POWER_UNPIN:
-        return s->ops->pin_del(s, job->peer);
+    case POWER_PEER:
+    case POWER_FORGET_PEER:
+        return do_to_peer(s, job);
     case POWER_LIFE:
         snprintf(name, sizeof(name), "meta-%u", (unsigned)(job->lot % METAS));
         return s->ops->meta_put(s, name, (int64_t)(job->lot >> 2));
     case POWER_SEEN:
         return s->ops->add_seen_any(s, job->id);
+    case POWER_AUDIT:
+        return s->ops->audit_add(s, &audit);
     }
     return LCP_EINVAL;
 }
@@ -195,16 +258,40 @@ put_row(void *ctx, const struct lcp_row *row)
     put_number(d, (uint64_t)row->state_wall_ms);
     put_number(d, row->expires_life_ms);
     put_number(d, row->was_transmitted);
+    put_number(d, row->wants_receipts);
+    put_number(d, row->owes);
     put_number(d, row->raw.len);
     put(d, digest, sizeof(digest));
     put(d, row->digest, sizeof(row->digest));
+    put(d, row->canon_digest, sizeof(row->canon_digest));
+    put_number(d, row->evidence.len);
+    put(d, row->evidence.data, row->evidence.len);
     put(d, row->key.bytes, sizeof(row->key.bytes));
     put_text(d, row->peer);
     put_text(d, row->id);
     put_text(d, row->type);
     put_text(d, row->reply_to);
     put_text(d, row->reason);
+    put_text(d, row->detail);
     put_text(d, row->file);
+    return true;
+}
+
+static bool
+put_row_number(void *ctx, const struct lcp_row *row)
+{
+    put_number(ctx, row->number);
+    return true;
+}
+
+static bool
+put_audit(void *ctx, const struct lcp_audit *audit)
+{
+    put_number(ctx, audit->number);
+    put_number(ctx, (uint64_t)audit->wall_ms);
+    put_text(ctx, audit->who);
+    put_text(ctx, audit->what);
+    put_text(ctx, audit->detail);
     return true;
 }
 
@@ -212,6 +299,27 @@ static bool
 put_id(void *ctx, const char *id)
 {
     put_text(ctx, id);
+    return true;
+}
+
+static bool
+put_peer(struct lcp_store *s, const char *name, struct power_dump *d)
+{
+    struct lcp_store_peer peer = {0};
+    struct lcp_store_usage usage = {0};
+    uint64_t queued = 0;
+
+    if (s->ops->peer_get(s, name, &peer) != LCP_OK ||
+        s->ops->usage(s, name, &usage) != LCP_OK ||
+        s->ops->queued_to(s, name, &queued) != LCP_OK ||
+        s->ops->each_owed(s, name, UINT32_MAX, put_row_number, d) != LCP_OK)
+        return false;
+    put_number(d, (uint64_t)peer.version);
+    put_number(d, peer.is_paused);
+    put_number(d, peer.rate_life_ms);
+    put_number(d, usage.messages);
+    put_number(d, usage.bytes);
+    put_number(d, queued);
     return true;
 }
 
@@ -226,7 +334,7 @@ put_small(struct lcp_store *s, struct power_dump *d)
 
         name_peer(i, peer);
         err = s->ops->pin_get(s, peer, &key, how, &wall_ms);
-        if (err != LCP_OK && err != LCP_ENOTFOUND)
+        if ((err != LCP_OK && err != LCP_ENOTFOUND) || !put_peer(s, peer, d))
             return false;
         put_number(d, err);
         if (err == LCP_OK) {
@@ -257,18 +365,35 @@ power_dump(struct lcp_store *s, struct power_dump *out)
     uint64_t next_ms = 0;
 
     out->len = 0;
+    if (s->ops->counts(s, &counts) != LCP_OK)
+        return false;
+    for (uint64_t number = 1; number <= counts.total; number++)
+        if (s->ops->get(s, number, put_row, out) != LCP_OK)
+            return false;
+    /* The same by its indexes, which must not say otherwise. */
     for (int dir = LCP_IN; dir <= LCP_OUT; dir++) {
-        struct lcp_query q = {.dir = (enum lcp_direction)dir, .state_max = 99};
+        struct lcp_query all = {.dir = (enum lcp_direction)dir,
+                                .state_min = LCP_IN_HELD,
+                                .state_max = 99,
+                                .without_raw = true};
+        struct lcp_query open = all;
 
-        if (s->ops->each(s, &q, put_row, out) != LCP_OK)
+        open.state_max = dir == LCP_IN ? (int)LCP_IN_HANDED : (int)LCP_SENT_QUEUED;
+        open.without_paused = true;
+        if (s->ops->each(s, &all, put_row_number, out) != LCP_OK ||
+            s->ops->each(s, &open, put_row_number, out) != LCP_OK)
             return false;
     }
-    if (s->ops->counts(s, &counts) != LCP_OK ||
-        s->ops->next_expiry(s, &next_ms) != LCP_OK ||
+    if (s->ops->next_expiry(s, &next_ms) != LCP_OK ||
+        s->ops->each_expired(s, 50000, UINT32_MAX, put_row_number, out) != LCP_OK ||
+        s->ops->each_creditor(s, put_id, out) != LCP_OK ||
+        s->ops->each_paused(s, put_id, out) != LCP_OK ||
+        s->ops->each_audit(s, UINT32_MAX, put_audit, out) != LCP_OK ||
         s->ops->each_seen(s, UINT32_MAX, put_id, out) != LCP_OK)
         return false;
     put_number(out, counts.inbox);
     put_number(out, counts.unhanded);
+    put_number(out, counts.held);
     put_number(out, counts.queued);
     put_number(out, counts.total);
     put_number(out, next_ms);

@@ -24,6 +24,10 @@ enum power_job_kind {
     POWER_UNPIN,
     POWER_LIFE,
     POWER_SEEN,
+    POWER_TOLD,
+    POWER_PEER,
+    POWER_FORGET_PEER,
+    POWER_AUDIT,
 };
 
 struct power_job {
