@@ -2,11 +2,13 @@
  *
  * The admissions that run: messages handed to the store whose end is not known yet, by
  * (key, id). A retransmission adds its number here instead of starting a second job.
+ * Receipts share the table; their id is the digest of their bytes.
  */
 #ifndef LCP_CORE_ADMIT_H
 #define LCP_CORE_ADMIT_H
 
 #include "base/crypto.h"
+#include "core/bucket.h"
 #include "core/index.h"
 
 enum {
@@ -22,7 +24,10 @@ struct lcp_admit {
     uint32_t seqs[LCP_ADMIT_SEQS_MAX];
     uint32_t seq_count;
     uint32_t peer, peer_generation;
-    uint32_t cost;       /* tokens to refund */
+    uint32_t cost;        /* tokens to refund */
+    enum lcp_purse purse; /* where they came from */
+    uint64_t since_ms;    /* when the first of them arrived */
+    bool is_receipt, is_marked;
     uint32_t generation; /* odd while it runs */
 };
 

@@ -58,3 +58,37 @@ lcp_bucket_refund(struct lcp_bucket *bucket, uint32_t tokens)
 {
     add(bucket, (uint64_t)tokens * MILLI);
 }
+
+void
+lcp_purses_init_peer(struct lcp_purses *purses, uint64_t now_ms)
+{
+    struct lcp_bucket *of = purses->of;
+
+    lcp_bucket_init(&of[LCP_PURSE_FIRST], LCP_BUCKET_PEER_BURST, LCP_BUCKET_PEER_PER_S,
+                    now_ms);
+    lcp_bucket_init(&of[LCP_PURSE_AGAIN], LCP_BUCKET_AGAIN_PEER_BURST,
+                    LCP_BUCKET_AGAIN_PEER_PER_S, now_ms);
+    lcp_bucket_init(&of[LCP_PURSE_COOKIE], LCP_BUCKET_COOKIE_PEER_BURST,
+                    LCP_BUCKET_COOKIE_PEER_PER_S, now_ms);
+}
+
+void
+lcp_purses_init_all(struct lcp_purses *purses, uint64_t now_ms)
+{
+    struct lcp_bucket *of = purses->of;
+
+    lcp_bucket_init(&of[LCP_PURSE_FIRST], LCP_BUCKET_ALL_BURST, LCP_BUCKET_ALL_PER_S,
+                    now_ms);
+    lcp_bucket_init(&of[LCP_PURSE_AGAIN], LCP_BUCKET_AGAIN_ALL_BURST,
+                    LCP_BUCKET_AGAIN_ALL_PER_S, now_ms);
+    lcp_bucket_init(&of[LCP_PURSE_COOKIE], LCP_BUCKET_COOKIE_ALL_BURST,
+                    LCP_BUCKET_COOKIE_ALL_PER_S, now_ms);
+}
+
+bool
+lcp_purses_have(struct lcp_purses *peer, struct lcp_purses *all, enum lcp_purse purse,
+                uint64_t now_ms, uint32_t tokens)
+{
+    return lcp_bucket_has(&peer->of[purse], now_ms, tokens) &&
+           lcp_bucket_has(&all->of[purse], now_ms, tokens);
+}

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
- * The machine's doors: memory, time, peers, polling, views. What happens inside is in
- * receive.c, window.c and live.c.
+ * The machine's doors: memory, time, peers, polling. What can be looked at is in
+ * view.c, what happens inside in the others.
  */
 #include "core/machine.h"
 
 #include <assert.h>
 
 #include "base/text.h"
-#include "core/frame.h"
 
 /* A caller that comes this late to a timer did not run: it was stopped or suspended. */
 enum { LATE_MS = 2000 };
+
+/* Of the tables of fingerprints: 16 seconds and 4 minutes until they wrap. */
+enum { AGAIN_UNIT_MS = 64, BAD_UNIT_MS = 1000 };
 
 /* Defaults: docs/protocol.md "Defaults". */
 
@@ -55,8 +57,11 @@ config_of(const struct lcp_core_config *given)
     c.probe_min_ms = or_default(c.probe_min_ms, 15000);
     c.probe_max_ms = or_default(c.probe_max_ms, 600000);
     c.window_max = or_default(c.window_max, 8);
+    c.window_1_2_max = or_default(c.window_1_2_max, LCP_WINDOW_CAP);
     if (c.window_max > LCP_WINDOW_CAP)
         c.window_max = LCP_WINDOW_CAP;
+    if (c.window_1_2_max > LCP_WINDOW_CAP)
+        c.window_1_2_max = LCP_WINDOW_CAP;
     c.limits = limits_of(&given->limits);
     return c;
 }
@@ -65,15 +70,20 @@ config_of(const struct lcp_core_config *given)
 
 /* One feed puts out at most the answers of an admission or the messages of a deleted
  * peer, and a caller polls after each. There is room all the same for every admission
- * to end, every message to be parked and every peer to move between two polls: no
- * answer can be lost here. */
+ * to end, a batch's receipts, every message to be parked and every peer to move between
+ * two polls: no answer can be lost here. */
 static uint32_t
 staged_cap(const struct lcp_core_limits *l, uint32_t ephemerals)
 {
-    enum { BESIDES = 64 };
+    enum {
+        BESIDES = 64,
+        AN_ADMISSION = LCP_ADMIT_SEQS_MAX + 6, /* settled words, online, version, HELLO,
+                                                  news, alarm */
+        A_PEER = 2,                            /* HELLO, news */
+    };
 
-    return l->admissions_max * (LCP_ADMIT_SEQS_MAX + 2) + l->inflight_max + ephemerals +
-           l->peers_max + BESIDES;
+    return l->admissions_max * AN_ADMISSION + LCP_ANSWERS_MAX + l->inflight_max +
+           ephemerals + l->peers_max * A_PEER + BESIDES;
 }
 
 static void
@@ -97,6 +107,8 @@ lay_out(struct lcp_core *core, struct lcp_arena *arena,
     lcp_heap_lay(&core->timers, arena, core->outq.cap + l.peers_max);
     lcp_peers_lay(&core->peers, arena, l.peers_max);
     lcp_admits_lay(&core->admits, arena, l.admissions_max);
+    lcp_again_lay(&core->again, arena, LCP_AGAIN_SETS);
+    lcp_again_lay(&core->bad, arena, LCP_BAD_SETS);
     core->wanting_links = lcp_arena_take(arena, l.peers_max,
                                          sizeof(*core->wanting_links));
     staged->cap = staged_cap(&l, core->ephemerals_max);
@@ -147,6 +159,19 @@ draw_hash_key(struct lcp_draw *draw)
     return high << 32 | lcp_draw_u32(draw);
 }
 
+/* Two streams from one seed: how often nonces are drawn does not move the jitter. */
+static void
+init_draws(struct lcp_core *core, const uint8_t seed[static LCP_DRAW_SEED_BYTES])
+{
+    uint8_t other[LCP_DRAW_SEED_BYTES];
+
+    memcpy(other, seed, sizeof(other));
+    other[LCP_DRAW_SEED_BYTES - 1] ^= 0xff;
+    lcp_draw_init(&core->draw, seed);
+    lcp_draw_init(&core->nonces, other);
+    lcp_wipe(other, sizeof(other));
+}
+
 static void
 init_tables(struct lcp_core *core)
 {
@@ -155,8 +180,9 @@ init_tables(struct lcp_core *core)
     lcp_heap_init(&core->timers);
     lcp_peers_init(&core->peers, draw_hash_key(&core->draw));
     lcp_admits_init(&core->admits, draw_hash_key(&core->draw));
-    lcp_bucket_init(&core->bucket, LCP_BUCKET_ALL_BURST, LCP_BUCKET_ALL_PER_S,
-                    core->now_ms);
+    lcp_again_init(&core->again, AGAIN_UNIT_MS, draw_hash_key(&core->nonces));
+    lcp_again_init(&core->bad, BAD_UNIT_MS, draw_hash_key(&core->nonces));
+    lcp_purses_init_all(&core->purses, core->now_ms);
     lcp_list_init(&core->wanting);
     lcp_links_init(core->wanting_links, core->config.limits.peers_max);
 }
@@ -176,7 +202,7 @@ lcp_core_init(void *memory, size_t size, const struct lcp_core_config *config,
     core->now_ms = now_ms;
     core->config = config_of(config);
     memcpy(core->key.bytes, config->key, sizeof(core->key.bytes));
-    lcp_draw_init(&core->draw, config->random_seed);
+    init_draws(core, config->random_seed);
     if (!copy_names(core, config))
         return LCP_EINVAL;
     lay_out(core, &arena, &config->limits);
@@ -208,8 +234,8 @@ lcp_core_enter(struct lcp_core *core, uint64_t now_ms)
     return now;
 }
 
-static uint64_t
-look_at(const struct lcp_core *core, uint64_t now_ms)
+uint64_t
+lcp_core_look_at(const struct lcp_core *core, uint64_t now_ms)
 {
     uint64_t now = now_ms > core->slept_ms ? now_ms - core->slept_ms : 0;
 
@@ -268,7 +294,7 @@ step(struct lcp_core *core)
     if (first == NULL || first->due_ms > core->now_ms)
         return lcp_window_refill_step(core);
     if (first->id < core->outq.cap)
-        lcp_window_step(core, first->id);
+        lcp_tries_step(core, first->id);
     else
         lcp_live_step(core, first->id - core->outq.cap);
     return true;
@@ -285,7 +311,8 @@ lcp_core_poll(struct lcp_core *core, uint64_t now_ms, struct lcp_output *out)
             return false;
     *out = staged->items[staged->head];
     staged->head = (staged->head + 1) % staged->cap;
-    staged->count--;
+    if (--staged->count == 0)
+        staged->head = 0; /* the same few pages are used again */
     return true;
 }
 
@@ -312,8 +339,7 @@ check_peer(const struct lcp_core *core, const struct lcp_core_peer *peer,
 static void
 start_peer(struct lcp_core *core, uint32_t index)
 {
-    lcp_bucket_init(&lcp_core_row(core, index)->bucket, LCP_BUCKET_PEER_BURST,
-                    LCP_BUCKET_PEER_PER_S, core->now_ms);
+    lcp_purses_init_peer(&lcp_core_row(core, index)->purses, core->now_ms);
     lcp_live_start(core, index);
 }
 
@@ -323,7 +349,8 @@ move_peer(struct lcp_core *core, uint32_t index, const struct lcp_endpoint *endp
     if (lcp_endpoint_eq(&lcp_core_row(core, index)->endpoint, endpoint))
         return;
     lcp_peers_move(&core->peers, index, endpoint);
-    lcp_live_beat(core, index);
+    lcp_cwnd_init(&lcp_core_row(core, index)->cwnd, LCP_CWND_START);
+    lcp_live_greet(core, index);
 }
 
 enum lcp_err
@@ -350,6 +377,8 @@ lcp_core_peer_put(struct lcp_core *core, uint64_t now_ms,
     }
     if (peer->has_key)
         lcp_peers_pin(&core->peers, at, &key);
+    if (peer->version > lcp_core_row(core, at)->version)
+        lcp_core_set_version(core, now_ms, at, peer->version);
     if (index != NULL)
         *index = at;
     return LCP_OK;
@@ -384,7 +413,7 @@ lcp_core_hurry(struct lcp_core *core, uint64_t now_ms)
         if (lcp_peers_at(&core->peers, i) == NULL)
             continue;
         lcp_live_hurry(core, i);
-        lcp_window_hurry(core, i);
+        lcp_tries_hurry(core, i);
     }
 }
 
@@ -392,88 +421,4 @@ uint32_t
 lcp_core_peer_find(const struct lcp_core *core, const char *name)
 {
     return lcp_peers_by_name(&core->peers, name);
-}
-
-bool
-lcp_core_peer_view(const struct lcp_core *core, uint64_t now_ms, uint32_t index,
-                   struct lcp_core_peer_view *view)
-{
-    const struct lcp_peer *p = lcp_peers_at(&core->peers, index);
-
-    if (p == NULL)
-        return false;
-    *view = (struct lcp_core_peer_view){
-        .endpoint = p->endpoint,
-        .has_key = lcp_key_is_set(&p->key),
-        .is_online = p->is_online,
-        .is_away = p->is_away,
-        .was_heard = p->was_heard,
-        .silent_ms = look_at(core, now_ms) - p->life_ms,
-        .rtt_ms = lcp_peer_rtt_ms(p),
-        .inflight = p->inflight,
-        .received = p->received,
-        .rejected = p->rejected,
-        .transmitted = p->transmitted,
-        .settled = p->settled,
-    };
-    memcpy(view->name, p->name, sizeof(view->name));
-    memcpy(view->key, p->key.bytes, sizeof(view->key));
-    return true;
-}
-
-/* Views. */
-
-uint64_t
-lcp_core_counter(const struct lcp_core *core, enum lcp_counter counter)
-{
-    return counter < LCP_COUNT_MAX ? core->counters[counter] : 0;
-}
-
-const char *
-lcp_counter_name(enum lcp_counter counter)
-{
-    static const char *const names[LCP_COUNT_MAX] = {
-        [LCP_COUNT_DATAGRAMS] = "datagrams",
-        [LCP_COUNT_TOO_SHORT] = "too_short",
-        [LCP_COUNT_BAD_MAGIC] = "bad_magic",
-        [LCP_COUNT_UNKNOWN_TYPE] = "unknown_type",
-        [LCP_COUNT_STRANGER] = "stranger",
-        [LCP_COUNT_THROTTLED] = "throttled",
-        [LCP_COUNT_BAD_UTF8] = "bad_utf8",
-        [LCP_COUNT_BAD_JSON] = "bad_json",
-        [LCP_COUNT_JSON_SURROGATE] = "json_surrogate",
-        [LCP_COUNT_JSON_DUPLICATE] = "json_duplicate",
-        [LCP_COUNT_JSON_NUMBER] = "json_number",
-        [LCP_COUNT_JSON_DEPTH] = "json_depth",
-        [LCP_COUNT_JSON_NODES] = "json_nodes",
-        [LCP_COUNT_BAD_MEMBER] = "bad_member",
-        [LCP_COUNT_BAD_ID] = "bad_id",
-        [LCP_COUNT_BAD_SECURITY] = "bad_security",
-        [LCP_COUNT_NOT_FOR_US] = "not_for_us",
-        [LCP_COUNT_OTHER_KEY] = "other_key",
-        [LCP_COUNT_BAD_SIGNATURE] = "bad_signature",
-        [LCP_COUNT_CONFLICT] = "conflict",
-        [LCP_COUNT_REFUSED] = "refused",
-        [LCP_COUNT_LATER] = "later",
-        [LCP_COUNT_ADMISSIONS_FULL] = "admissions_full",
-        [LCP_COUNT_STORED] = "stored",
-        [LCP_COUNT_DUPLICATE] = "duplicate",
-        [LCP_COUNT_MERGED] = "merged",
-        [LCP_COUNT_ACK_MATCHED] = "ack_matched",
-        [LCP_COUNT_ACK_UNMATCHED] = "ack_unmatched",
-        [LCP_COUNT_HEARTBEATS] = "heartbeats",
-        [LCP_COUNT_TX] = "tx",
-        [LCP_COUNT_RETRIES] = "retries",
-        [LCP_COUNT_SLEPT] = "slept",
-        [LCP_COUNT_DIFFERS] = "differs",
-    };
-
-    return counter < LCP_COUNT_MAX ? names[counter] : "";
-}
-
-size_t
-lcp_core_strangers(const struct lcp_core *core, uint64_t now_ms,
-                   struct lcp_stranger *out, size_t cap)
-{
-    return lcp_strangers_list(&core->strangers, look_at(core, now_ms), out, cap);
 }

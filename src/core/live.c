@@ -1,20 +1,32 @@
 /* SPDX-License-Identifier: MIT
  *
  * Who is there: heartbeats, signs of life, peers that go away and come back, and the
- * slow rounds in which a peer that is away is probed. docs/protocol.md "Rules", 8
- * and 10.
+ * slow rounds in which a peer that is away is probed. An LCP/1.1 peer is online by any
+ * sign a stranger cannot forge, an LCP/1.2 peer by a fresh HELLO alone.
+ * docs/protocol.md "Rules", 8 and 10, and "LCP/1.2".
  */
 #include "core/machine.h"
 
 enum {
     BEAT_SPREAD_PERCENT = 10,
     ROUND_SPREAD_PERCENT = 20,
+    SIGN_PAUSE_MS = 1000, /* between heartbeats that signs of life call for */
+    /* A thousand peers that come back at once are greeted within a second: so many at
+     * once, then one after the other. */
+    GREETING_GAP_MS = 1,
+    GREETING_BURST_MS = 100,
 };
 
 static uint64_t
 earlier(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
+}
+
+static uint64_t
+later(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
 }
 
 void
@@ -27,16 +39,29 @@ lcp_live_rearm(struct lcp_core *core, uint32_t peer)
                          earlier(p->round_due_ms, p->retry_due_ms)));
 }
 
+/* When the next greeting may go. */
+static uint64_t
+take_turn(struct lcp_core *core)
+{
+    uint64_t turn = later(core->greet_ms, core->now_ms);
+
+    core->greet_ms = turn + GREETING_GAP_MS;
+    return turn - core->now_ms < GREETING_BURST_MS ? core->now_ms : turn;
+}
+
 void
 lcp_live_start(struct lcp_core *core, uint32_t peer)
 {
     struct lcp_peer *p = lcp_core_row(core, peer);
 
     p->life_ms = p->told_ms = p->beat_ms = core->now_ms;
-    p->beat_due_ms = core->now_ms;
+    p->beat_due_ms = take_turn(core);
+    p->is_greeting = true;
     p->silence_due_ms = core->now_ms + core->config.peer_timeout_ms;
     p->round_due_ms = p->retry_due_ms = LCP_NEVER;
     p->backoff_ms = core->config.probe_min_ms;
+    p->beat_backoff_ms = core->config.heartbeat_ms;
+    lcp_cwnd_init(&p->cwnd, LCP_CWND_START);
     lcp_live_rearm(core, peer);
     lcp_window_restart(core, peer);
 }
@@ -60,21 +85,44 @@ lcp_live_peer_of(const struct lcp_core *core, uint32_t item)
 static void
 plan_beat(struct lcp_core *core, struct lcp_peer *p, uint64_t from_ms)
 {
-    p->beat_due_ms = from_ms + lcp_draw_spread(&core->draw, core->config.heartbeat_ms,
-                                               BEAT_SPREAD_PERCENT);
+    uint64_t pause = p->is_away ? p->beat_backoff_ms : core->config.heartbeat_ms;
+
+    p->beat_due_ms = from_ms + lcp_draw_spread(&core->draw, pause, BEAT_SPREAD_PERCENT);
 }
 
-void
-lcp_live_beat(struct lcp_core *core, uint32_t peer)
+static void
+beat(struct lcp_core *core, uint32_t peer)
 {
     struct lcp_peer *p = lcp_core_row(core, peer);
     uint32_t item = first_beat_item(core) + peer * LCP_BEATS_REMEMBERED + p->next_beat;
 
     p->next_beat = (p->next_beat + 1) % LCP_BEATS_REMEMBERED;
     p->told_ms = p->beat_ms = core->now_ms;
-    lcp_core_stage_bare(core, peer, LCP_PACKET_HEARTBEAT,
-                        lcp_seqs_renew(&core->seqs, item, core->now_ms));
+    p->is_greeting = false;
+    lcp_greet_sign(core, peer, lcp_seqs_renew(&core->seqs, item, core->now_ms));
     plan_beat(core, p, core->now_ms);
+    if (p->is_away) /* ever more rarely */
+        p->beat_backoff_ms = later(
+            earlier(2 * p->beat_backoff_ms, core->config.probe_max_ms),
+            core->config.heartbeat_ms);
+    lcp_live_rearm(core, peer);
+}
+
+void
+lcp_live_greet(struct lcp_core *core, uint32_t peer)
+{
+    struct lcp_peer *p = lcp_core_row(core, peer);
+    uint64_t turn;
+
+    if (p->is_greeting)
+        return;
+    turn = take_turn(core);
+    if (turn == core->now_ms) {
+        beat(core, peer);
+        return;
+    }
+    p->is_greeting = true;
+    p->beat_due_ms = turn;
     lcp_live_rearm(core, peer);
 }
 
@@ -84,24 +132,29 @@ lcp_live_hurry(struct lcp_core *core, uint32_t peer)
     struct lcp_peer *p = lcp_core_row(core, peer);
 
     p->backoff_ms = core->config.probe_min_ms;
+    p->beat_backoff_ms = core->config.heartbeat_ms;
     if (p->round_due_ms != LCP_NEVER)
         p->round_due_ms = core->now_ms;
     if (p->retry_due_ms != LCP_NEVER)
-        p->retry_due_ms = core->now_ms;
-    lcp_live_beat(core, peer);
+        p->retry_due_ms = later(p->later_ms, core->now_ms);
+    lcp_live_rearm(core, peer);
+    lcp_live_greet(core, peer);
 }
 
-/* Not needed while both sides know of each other by other packets: it showed life, and
- * DATA of ours went to it, within one interval. ACKs of ours do not count: who knows if
- * it looks at them. */
+/* Not needed by an LCP/1.1 peer while both sides know of each other by other packets:
+ * it showed life, and DATA of ours went to it, within one interval. ACKs of ours do not
+ * count: who knows if it looks at them. */
 static void
 beat_step(struct lcp_core *core, uint32_t peer)
 {
     struct lcp_peer *p = lcp_core_row(core, peer);
 
-    plan_beat(core, p, earlier(p->life_ms, p->told_ms));
-    if (!p->was_heard || p->beat_due_ms <= core->now_ms)
-        lcp_live_beat(core, peer);
+    if (!p->is_greeting && !p->is_away && p->was_heard && !lcp_is_1_2(p)) {
+        plan_beat(core, p, earlier(p->life_ms, p->told_ms));
+        if (p->beat_due_ms > core->now_ms)
+            return;
+    }
+    beat(core, peer);
 }
 
 void
@@ -119,11 +172,44 @@ lcp_live_beat_acked(struct lcp_core *core, uint32_t item)
 {
     struct lcp_peer *p = lcp_core_row(core, lcp_live_peer_of(core, item));
 
-    lcp_peer_note_rtt(p, core->now_ms - core->seqs.items[item].at_ms);
+    lcp_rto_note(&p->rto, core->now_ms - core->seqs.items[item].at_ms);
     lcp_seqs_clear(&core->seqs, item); /* once: its replay is nobody's life */
 }
 
 /* Life and silence. */
+
+uint64_t
+lcp_live_fresh_ms(const struct lcp_core *core)
+{
+    /* 150 s: a HELLO may be lost, and the one before was an interval old. */
+    return core->config.peer_timeout_ms + core->config.heartbeat_ms;
+}
+
+bool
+lcp_live_is_fresh(const struct lcp_core *core, const struct lcp_peer *p)
+{
+    return p->was_fresh && core->now_ms - p->fresh_ms <= lcp_live_fresh_ms(core);
+}
+
+static uint64_t
+online_until(const struct lcp_core *core, const struct lcp_peer *p)
+{
+    return lcp_is_1_2(p) ? p->online_ms + lcp_live_fresh_ms(core)
+                         : p->life_ms + core->config.peer_timeout_ms;
+}
+
+static uint64_t
+silent_from(const struct lcp_core *core, const struct lcp_peer *p)
+{
+    return p->life_ms + core->config.peer_timeout_ms;
+}
+
+static void
+plan_silence(const struct lcp_core *core, struct lcp_peer *p)
+{
+    p->silence_due_ms = earlier(p->is_online ? online_until(core, p) : LCP_NEVER,
+                                p->is_away ? LCP_NEVER : silent_from(core, p));
+}
 
 static void
 wake(struct lcp_core *core, uint32_t peer)
@@ -132,9 +218,38 @@ wake(struct lcp_core *core, uint32_t peer)
 
     p->is_away = false;
     p->backoff_ms = core->config.probe_min_ms;
+    p->beat_backoff_ms = core->config.heartbeat_ms;
     p->round_due_ms = LCP_NEVER;
-    lcp_window_unprobe(core, peer);
+    if (!p->is_greeting && p->beat_due_ms > core->now_ms + 2 * p->beat_backoff_ms)
+        plan_beat(core, p, core->now_ms);
+    lcp_cwnd_init(&p->cwnd, LCP_CWND_WAKE);
+    lcp_tries_unprobe(core, peer);
     lcp_window_restart(core, peer);
+    lcp_news_want(core, peer);
+}
+
+static void
+show_life(struct lcp_core *core, uint32_t peer)
+{
+    struct lcp_peer *p = lcp_core_row(core, peer);
+
+    p->life_ms = core->now_ms;
+    p->was_heard = true;
+    if (p->is_away)
+        wake(core, peer);
+    if (p->silence_due_ms == LCP_NEVER)
+        plan_silence(core, p);
+    lcp_live_rearm(core, peer);
+}
+
+static void
+go_online(struct lcp_core *core, uint32_t peer)
+{
+    struct lcp_peer *p = lcp_core_row(core, peer);
+
+    p->is_online = true;
+    p->silence_due_ms = LCP_NEVER; /* planned anew */
+    lcp_core_stage(core, LCP_OUT_ONLINE, peer);
 }
 
 void
@@ -142,15 +257,55 @@ lcp_live_sign(struct lcp_core *core, uint32_t peer)
 {
     struct lcp_peer *p = lcp_core_row(core, peer);
 
-    p->life_ms = core->now_ms;
-    p->was_heard = true;
-    if (!p->is_online) {
-        p->is_online = true;
-        p->silence_due_ms = core->now_ms + core->config.peer_timeout_ms;
-        lcp_core_stage(core, LCP_OUT_ONLINE, peer);
-    }
-    if (p->is_away)
-        wake(core, peer);
+    if (!p->is_online && !lcp_is_1_2(p))
+        go_online(core, peer);
+    else if (!p->is_online && core->now_ms - p->beat_ms >= SIGN_PAUSE_MS)
+        lcp_live_greet(core, peer);
+    show_life(core, peer);
+}
+
+void
+lcp_live_fresh(struct lcp_core *core, uint32_t peer, uint64_t nonce_ms)
+{
+    struct lcp_peer *p = lcp_core_row(core, peer);
+
+    /* An older echo than the last is a recording of these minutes, or was overtaken. */
+    if (p->was_fresh && nonce_ms < p->fresh_ms)
+        return;
+    p->was_fresh = true;
+    p->fresh_ms = nonce_ms;
+    p->online_ms = later(p->online_ms, nonce_ms);
+    if (!p->is_online)
+        go_online(core, peer);
+    show_life(core, peer);
+}
+
+void
+lcp_live_prove(struct lcp_core *core, uint32_t peer)
+{
+    struct lcp_peer *p = lcp_core_row(core, peer);
+
+    if (lcp_is_1_2(p))
+        return;
+    p->version = LCP_VERSION_1_2;
+    p->online_ms = core->now_ms; /* if it is online: time to say HELLO */
+    lcp_core_stage(core, LCP_OUT_VERSION, peer);
+    if (!lcp_live_is_fresh(core, p) && core->now_ms - p->beat_ms >= SIGN_PAUSE_MS)
+        lcp_live_greet(core, peer);
+}
+
+void
+lcp_core_set_version(struct lcp_core *core, uint64_t now_ms, uint32_t peer,
+                     enum lcp_version version)
+{
+    struct lcp_peer *p = lcp_peers_at(&core->peers, peer);
+
+    lcp_core_enter(core, now_ms);
+    if (p == NULL || p->version == version)
+        return;
+    p->version = version;
+    p->online_ms = core->now_ms;
+    plan_silence(core, p);
     lcp_live_rearm(core, peer);
 }
 
@@ -166,16 +321,15 @@ static void
 silence_step(struct lcp_core *core, uint32_t peer)
 {
     struct lcp_peer *p = lcp_core_row(core, peer);
-    uint64_t due = p->life_ms + core->config.peer_timeout_ms;
 
-    p->silence_due_ms = due > core->now_ms ? due : LCP_NEVER;
-    if (due > core->now_ms)
-        return;
-    if (p->is_online)
+    if (p->is_online && online_until(core, p) <= core->now_ms) {
+        p->is_online = false;
         lcp_core_stage(core, LCP_OUT_OFFLINE, peer)->silent_ms = core->now_ms -
                                                                  p->life_ms;
-    p->is_online = false;
-    lcp_live_away(core, peer);
+    }
+    if (!p->is_away && silent_from(core, p) <= core->now_ms)
+        lcp_live_away(core, peer);
+    plan_silence(core, p);
 }
 
 /* Rounds. */
@@ -186,7 +340,9 @@ lcp_live_round(struct lcp_core *core, uint32_t peer)
     struct lcp_peer *p = lcp_core_row(core, peer);
     uint64_t pause = p->is_away ? p->backoff_ms : core->config.probe_min_ms;
 
-    if (p->round_due_ms != LCP_NEVER || !(p->has_parked || (p->is_away && p->has_more)))
+    bool has_mail = p->has_parked || (p->is_away && p->has_more);
+
+    if (p->round_due_ms != LCP_NEVER || !(has_mail || (p->has_news && !p->is_away)))
         return;
     p->round_due_ms = core->now_ms +
                       lcp_draw_spread(&core->draw, pause, ROUND_SPREAD_PERCENT);
@@ -206,6 +362,7 @@ round_step(struct lcp_core *core, uint32_t peer)
     else if (p->is_away && (p->has_parked || p->has_more) &&
              !lcp_window_probe(core, peer))
         p->round_due_ms = core->now_ms + core->config.probe_min_ms;
+    lcp_news_want(core, peer);
 }
 
 void
@@ -222,6 +379,7 @@ lcp_live_step(struct lcp_core *core, uint32_t peer)
     if (p->retry_due_ms <= core->now_ms) {
         p->retry_due_ms = LCP_NEVER;
         lcp_window_want(core, peer);
+        lcp_news_want(core, peer);
     }
     lcp_live_rearm(core, peer);
 }

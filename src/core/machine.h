@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
  * The inside of struct lcp_core, for the files that are the machine: core.c (its
- * doors), receive.c (what arrives), window.c (messages on their way), live.c (who is
- * there). All times here are the machine's own: the caller's, less what the process
- * slept.
+ * doors), gate.c (what may cost us work), receive.c, greet.c and receipt_in.c (DATA and
+ * ACK, HELLO, RECEIPT), window.c, tries.c and refill.c (messages on their way), news.c
+ * (receipts on their way), live.c (who is there). All times here are the machine's own:
+ * the caller's, less what the process slept.
  */
 #ifndef LCP_CORE_MACHINE_H
 #define LCP_CORE_MACHINE_H
@@ -11,10 +12,13 @@
 #include "lcp/core.h"
 
 #include "core/admit.h"
+#include "core/again.h"
+#include "core/frame.h"
 #include "core/heap.h"
-#include "core/msg.h"
+#include "core/hello.h"
 #include "core/outq.h"
 #include "core/peers.h"
+#include "core/receipt.h"
 #include "core/strangers.h"
 
 enum {
@@ -22,9 +26,14 @@ enum {
      * ping does not wait behind mail: the daemon's own ping and a pong, and for all
      * peers together a few. */
     LCP_EPHEMERAL_PEER_MAX = 2,
-    LCP_EPHEMERAL_ALL_MAX = 256,
-    LCP_WINDOW_CAP =
-        64, /* of config.window_max: bounds what deleting a peer puts out */
+    LCP_EPHEMERAL_ALL_MAX = 256, /* and one receipt of news for each peer */
+    LCP_WINDOW_CAP = 64,         /* bounds what deleting a peer puts out */
+    LCP_ANSWERS_MAX = 64,        /* that a caller hands over before it polls */
+    LCP_RETRY_MS = 500,          /* after storage failed: "within a second" */
+
+    /* 512 KiB: at 50,000 forged packets a second it reaches back two seconds. */
+    LCP_AGAIN_SETS = 16384,
+    LCP_BAD_SETS = 2048,
 };
 
 /* Outputs that wait for the polling. */
@@ -42,13 +51,16 @@ struct lcp_core {
     size_t name_count;
     struct lcp_key key; /* ours */
 
-    struct lcp_draw draw;
+    struct lcp_draw draw;   /* sequence numbers and jitter */
+    struct lcp_draw nonces; /* of HELLO */
     struct lcp_peers peers;
     struct lcp_seqs seqs; /* of the slots of outq, then of the peers' heartbeats */
     struct lcp_outq outq;
     struct lcp_heap timers; /* ids: slots of outq, then peers */
     struct lcp_admits admits;
-    struct lcp_bucket bucket; /* of all peers together */
+    struct lcp_purses purses; /* of all peers together */
+    struct lcp_again again;   /* what was turned away unparsed */
+    struct lcp_again bad;     /* what was verified and found forged */
     struct lcp_strangers strangers;
     struct lcp_staged staged;
 
@@ -61,40 +73,121 @@ struct lcp_core {
     size_t taken_bytes;
     uint32_t ephemerals, ephemerals_max;
 
-    struct lcp_msg msg; /* of the last ADMIT */
+    uint64_t greet_ms;    /* turn of the next greeting */
+    uint32_t hello_count; /* for tickets */
+
+    struct lcp_msg msg;         /* of the last ADMIT */
+    struct lcp_hello hello;     /* of the last HELLO */
+    struct lcp_receipt receipt; /* of the last RECEIPT */
     struct lcp_msg_scratch *scratch;
     uint64_t counters[LCP_COUNT_MAX];
 };
 
 /* core.c. enter: every feed's first step; the machine's time for the caller's. */
 uint64_t lcp_core_enter(struct lcp_core *core, uint64_t now_ms);
+/* Ditto, for those that only look. */
+uint64_t lcp_core_look_at(const struct lcp_core *core, uint64_t now_ms);
 struct lcp_output *lcp_core_stage(struct lcp_core *core, enum lcp_output_kind kind,
                                   uint32_t peer);
 /* Stages a datagram to the peer. */
 void lcp_core_stage_tx(struct lcp_core *core, uint32_t peer, enum lcp_packet_type type,
                        uint32_t seq, struct lcp_span payload);
-/* An ACK or HEARTBEAT: a header and no more. */
+/* An ACK: a header and no more. */
 void lcp_core_stage_bare(struct lcp_core *core, uint32_t peer,
                          enum lcp_packet_type type, uint32_t seq);
 
-/* window.c. Steps carry out one timer or refill and are called at its time. */
-void lcp_window_step(struct lcp_core *core, uint32_t slot);
+/* gate.c. Checks before anything costs much. */
+void lcp_gate_count(struct lcp_core *core, enum lcp_counter counter);
+/* The purse that may pay for this packet; LCP_PURSES: none, it is counted and dropped.
+ * digest: of its payload. */
+enum lcp_purse lcp_gate_open(struct lcp_core *core, uint32_t peer, uint32_t cost,
+                             const uint8_t digest[static LCP_DIGEST_BYTES]);
+/* Ditto for one that carries a random number of ours. */
+enum lcp_purse lcp_gate_open_proven(struct lcp_core *core, uint32_t peer,
+                                    uint32_t cost);
+void lcp_gate_charge(struct lcp_core *core, uint32_t peer, enum lcp_purse purse,
+                     uint32_t cost);
+void lcp_gate_reject(struct lcp_core *core, uint32_t peer, enum lcp_counter why,
+                     enum lcp_purse purse, uint32_t cost);
+/* An admission was worth its tokens. */
+void lcp_gate_refund(struct lcp_core *core, const struct lcp_admit *row);
+/* These bytes are forged: dropped for nothing when they come again. */
+void lcp_gate_note_bad(struct lcp_core *core,
+                       const uint8_t digest[static LCP_DIGEST_BYTES]);
+bool lcp_gate_is_bad(const struct lcp_core *core,
+                     const uint8_t digest[static LCP_DIGEST_BYTES]);
+/* The pinned key; without a pin any that is nobody else's: the storing transaction pins
+ * it. */
+bool lcp_gate_may_be_from(const struct lcp_core *core, uint32_t peer,
+                          const struct lcp_key *key);
+/* True for a name of ours, or a mailbox behind one. */
+bool lcp_gate_is_for_us(const struct lcp_core *core, const struct lcp_json *doc,
+                        uint32_t to);
+/* A row for an admission that starts now, charged; NULL: no room, counted. */
+struct lcp_admit *lcp_gate_admit(struct lcp_core *core, uint32_t peer,
+                                 const struct lcp_key *key, const char *id,
+                                 enum lcp_purse purse, uint32_t cost);
+/* What the storing transaction pinned. */
+void lcp_gate_pin(struct lcp_core *core, uint32_t peer, const uint8_t *pinned);
+
+/* greet.c: HELLO. */
+void lcp_greet_take(struct lcp_core *core, uint32_t peer,
+                    const struct lcp_frame *frame);
+/* Stages ours, with this number. */
+void lcp_greet_sign(struct lcp_core *core, uint32_t peer, uint32_t seq);
+
+/* receipt_in.c */
+void lcp_receipt_take(struct lcp_core *core, uint32_t peer,
+                      const struct lcp_frame *frame);
+
+/* news.c. Asks for a receipt to be built, if there is news and it is a good time. */
+void lcp_news_want(struct lcp_core *core, uint32_t peer);
+/* Its receipt is acknowledged; or all its tries are used up. */
+void lcp_news_settled(struct lcp_core *core, uint32_t peer);
+void lcp_news_parked(struct lcp_core *core, uint32_t peer);
+
+/* window.c */
+/* Free places in the peer's window. */
+uint32_t lcp_window_places(const struct lcp_core *core, const struct lcp_peer *p);
+uint32_t lcp_window_size(const struct lcp_core *core, const struct lcp_peer *p);
+bool lcp_window_has_room(const struct lcp_core *core, size_t bytes);
+void lcp_window_take(struct lcp_core *core, uint32_t count, size_t bytes);
+void lcp_window_give(struct lcp_core *core, uint32_t count, size_t bytes);
+/* Gives a slot's place back; what becomes of the slot is the caller's. */
+void lcp_window_leave(struct lcp_core *core, uint32_t slot);
+/* An ACK of the transmission `item` came: SETTLED, if an ACK is enough. */
+void lcp_window_acked(struct lcp_core *core, uint32_t item);
+/* SETTLED, whatever the peer speaks. */
+void lcp_window_settle(struct lcp_core *core, uint32_t item);
+/* A verified receipt speaks of a message of ours. */
+void lcp_window_told(struct lcp_core *core, uint32_t peer,
+                     const struct lcp_core_word *word, uint64_t arrived_ms);
+/* Takes all of a peer's messages out, as PARKED. */
+void lcp_window_clear(struct lcp_core *core, uint32_t peer);
+/* Puts a message or receipt that has a place on its way. */
+uint32_t lcp_window_enter(struct lcp_core *core, uint32_t peer, uint64_t number,
+                          struct lcp_span payload);
+
+/* tries.c. Steps carry out one timer or refill and are called at its time. */
+void lcp_tries_step(struct lcp_core *core, uint32_t slot);
+/* What is in the peer's window goes now, as if for the first time. */
+void lcp_tries_hurry(struct lcp_core *core, uint32_t peer);
+/* The peer is here again: its probe is a message like the others, and goes now. */
+void lcp_tries_unprobe(struct lcp_core *core, uint32_t peer);
+/* Wait of a first try. */
+uint32_t lcp_tries_rto_ms(const struct lcp_core *core, const struct lcp_peer *p);
+
+/* refill.c */
 bool lcp_window_refill_step(struct lcp_core *core);
 bool lcp_window_can_refill(const struct lcp_core *core);
-/* An ACK of the transmission `item` came: SETTLED. */
-void lcp_window_settle(struct lcp_core *core, uint32_t item);
 /* The peer's queue from its start. */
 void lcp_window_restart(struct lcp_core *core, uint32_t peer);
 /* Asks for queued rows if there is a reason and room. */
 void lcp_window_want(struct lcp_core *core, uint32_t peer);
 /* One queued message to a peer that is away; false: not now. */
 bool lcp_window_probe(struct lcp_core *core, uint32_t peer);
-/* The peer is here again: its probe is a message like the others. */
-void lcp_window_unprobe(struct lcp_core *core, uint32_t peer);
-/* What is in the peer's window goes now, as if for the first time. */
-void lcp_window_hurry(struct lcp_core *core, uint32_t peer);
-/* Takes all of a peer's messages out, as PARKED. */
-void lcp_window_clear(struct lcp_core *core, uint32_t peer);
+/* The peer asked to be left alone for so long. */
+void lcp_window_later(struct lcp_core *core, uint32_t peer, uint64_t retry_ms);
 
 /* live.c */
 void lcp_live_start(struct lcp_core *core, uint32_t peer);
@@ -103,18 +196,26 @@ void lcp_live_stop(struct lcp_core *core, uint32_t peer);
 void lcp_live_step(struct lcp_core *core, uint32_t peer);
 /* Sets the peer's timer to the first of its times. */
 void lcp_live_rearm(struct lcp_core *core, uint32_t peer);
-void lcp_live_beat(struct lcp_core *core, uint32_t peer);
-/* Greets the peer now, and probes it now if mail waits for it. */
+/* A HELLO to the peer at once, or when its turn comes: many do not go together. */
+void lcp_live_greet(struct lcp_core *core, uint32_t peer);
+/* Greets the peer, and probes it now if mail waits for it. */
 void lcp_live_hurry(struct lcp_core *core, uint32_t peer);
 /* The peer did something that a stranger cannot forge. */
 void lcp_live_sign(struct lcp_core *core, uint32_t peer);
+/* It echoed a nonce of ours of this age. */
+void lcp_live_fresh(struct lcp_core *core, uint32_t peer, uint64_t nonce_ms);
+bool lcp_live_is_fresh(const struct lcp_core *core, const struct lcp_peer *p);
+/* How long a nonce of ours proves its echoer alive. */
+uint64_t lcp_live_fresh_ms(const struct lcp_core *core);
+/* It proved to speak 1.2. */
+void lcp_live_prove(struct lcp_core *core, uint32_t peer);
 /* Its tries went unanswered. */
 void lcp_live_away(struct lcp_core *core, uint32_t peer);
-/* Rows wait behind the cursor, or for a peer that is away: another round, later. */
+/* Rows wait behind the cursor, or for a peer that is away, or news: another round,
+ * later. */
 void lcp_live_round(struct lcp_core *core, uint32_t peer);
 /* The ACK of a heartbeat. */
 void lcp_live_beat_acked(struct lcp_core *core, uint32_t item);
-
 /* The peer a heartbeat's number was sent to, or LCP_NONE for the number of a message.
  */
 uint32_t lcp_live_peer_of(const struct lcp_core *core, uint32_t item);
@@ -123,6 +224,12 @@ static inline struct lcp_peer *
 lcp_core_row(struct lcp_core *core, uint32_t peer)
 {
     return &core->peers.rows[peer];
+}
+
+static inline bool
+lcp_is_1_2(const struct lcp_peer *peer)
+{
+    return peer->version >= LCP_VERSION_1_2;
 }
 
 static inline bool

@@ -22,6 +22,7 @@ struct lcp_slot {
     uint32_t peer;
     uint8_t state;  /* enum lcp_slot_state */
     uint8_t newest; /* which of the remembered transmissions is the last */
+    uint8_t type;   /* enum lcp_packet_type: DATA, or RECEIPT for news */
     uint32_t tries; /* transmissions of this set */
     bool was_sent;  /* ever */
 };

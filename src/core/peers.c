@@ -107,6 +107,7 @@ lcp_peers_add(struct lcp_peers *peers, const char *name,
         .generation = p->generation + 1,
         .endpoint = *endpoint,
         .probe = LCP_NONE,
+        .version = LCP_VERSION_1_1,
     };
     memcpy(p->name, name, strlen(name) + 1);
     lcp_index_put(&peers->by_name, hash_name(peers, name), i);
@@ -124,7 +125,7 @@ lcp_peers_move(struct lcp_peers *peers, uint32_t index,
     lcp_index_del(&peers->by_endpoint, hash_endpoint(peers, &p->endpoint), index);
     p->endpoint = *endpoint;
     lcp_index_put(&peers->by_endpoint, hash_endpoint(peers, endpoint), index);
-    p->rtt_8th = 0;
+    p->rto = (struct lcp_rto){.srtt_8th = 0};
 }
 
 void
@@ -161,21 +162,4 @@ lcp_peers_release(struct lcp_peers *peers, uint32_t index)
     if (!p->is_used && !p->is_refilling && p->reserved == 0 &&
         !lcp_is_listed(peers->links, index))
         lcp_list_push(&peers->free, peers->links, index);
-}
-
-void
-lcp_peer_note_rtt(struct lcp_peer *peer, uint64_t rtt_ms)
-{
-    uint32_t sample = rtt_ms == 0 ? 1 : rtt_ms < 1000000 ? (uint32_t)rtt_ms : 1000000;
-
-    if (peer->rtt_8th == 0)
-        peer->rtt_8th = 8 * sample;
-    else /* srtt = 7/8 srtt + 1/8 sample, in eighths */
-        peer->rtt_8th += sample - (peer->rtt_8th + 4) / 8;
-}
-
-uint32_t
-lcp_peer_rtt_ms(const struct lcp_peer *peer)
-{
-    return (peer->rtt_8th + 4) / 8;
 }

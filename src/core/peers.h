@@ -9,9 +9,29 @@
 
 #include "base/crypto.h"
 #include "core/bucket.h"
+#include "core/cwnd.h"
 #include "core/index.h"
+#include "core/rto.h"
 
-enum { LCP_BEATS_REMEMBERED = 4 }; /* heartbeats of ours whose ACK still counts */
+enum {
+    LCP_BEATS_REMEMBERED = 4,  /* heartbeats of ours whose ACK still counts */
+    LCP_NONCES_REMEMBERED = 8, /* of either side: more than are live at 30 s apart */
+};
+
+/* A nonce of ours that this peer may echo. */
+struct lcp_nonce {
+    uint8_t bytes[LCP_NONCE_BYTES];
+    uint64_t at_ms;
+    uint64_t told_boot; /* the HELLO that carried it echoed a live nonce of this boot of
+                           the peer's; 0: it did not */
+    bool is_set;
+};
+
+enum lcp_news_state {
+    LCP_NEWS_NONE,
+    LCP_NEWS_ASKED, /* NEWS is out */
+    LCP_NEWS_SENT,  /* a receipt is on its way */
+};
 
 struct lcp_peer {
     /* Who. A slot of a deleted peer is used again only when nothing of it
@@ -28,14 +48,45 @@ struct lcp_peer {
     uint64_t told_ms;  /* last DATA or HEARTBEAT of ours to it */
     uint64_t beat_ms;  /* last HEARTBEAT of ours to it */
     uint64_t alarm_ms; /* no further alarm before */
-    uint32_t rtt_8th; /* smoothed round trip in eighths of a millisecond, 0 = unknown */
+    struct lcp_rto rto;
     uint32_t next_beat;
+    uint64_t beat_backoff_ms; /* to the next heartbeat while it is away */
+    bool is_greeting;         /* beat_due_ms is a greeting's turn, not the interval's */
+
+    /* LCP/1.2: what it speaks, our nonces, its nonces, the HELLO being verified. */
+    enum lcp_version version;
+    struct lcp_nonce nonces[LCP_NONCES_REMEMBERED];
+    uint32_t next_nonce;
+    uint8_t heard[LCP_NONCES_REMEMBERED][LCP_NONCE_BYTES];
+    uint32_t heard_count;          /* where the next goes, modulo their number */
+    uint8_t echo[LCP_NONCE_BYTES]; /* what our heartbeats echo */
+    uint64_t echo_ms, echo_boot;   /* when it was heard, and from which boot */
+    bool has_echo, is_echo_fresh;  /* heard in a HELLO that was fresh itself */
+    uint64_t fresh_ms;        /* when the newest nonce of ours that it echoed went */
+    bool was_fresh;           /* ever */
+    uint64_t online_ms;       /* its being online counts from here */
+    uint64_t answer_after_ms; /* no HELLO in answer to one before */
+    uint64_t hello_ticket;    /* 0: none is being verified */
+    bool is_hello_proven;     /* that one echoes a live nonce */
+    uint8_t hello_nonce[LCP_NONCE_BYTES], hello_echo[LCP_NONCE_BYTES];
+    uint64_t hello_boot;
+    bool is_hello_1_2;
+    enum lcp_purse hello_purse;
+    bool has_answer; /* the next HELLO answers this nonce */
+    uint8_t answer[LCP_NONCE_BYTES];
+    uint64_t answer_boot;
+
+    /* News for it: states of its messages. */
+    bool has_news;
+    enum lcp_news_state news;
 
     /* When something is to be done: LCP_NEVER when not. */
     uint64_t beat_due_ms, silence_due_ms, round_due_ms, retry_due_ms;
     uint64_t backoff_ms; /* of the next probe */
 
     /* Its window. */
+    struct lcp_cwnd cwnd;
+    uint64_t later_ms; /* it asked to be left alone until then */
     uint32_t inflight, ephemerals;
     uint32_t probe; /* the slot that probes while it is away, or LCP_NONE */
     uint32_t reserved;
@@ -52,8 +103,8 @@ struct lcp_peer {
     size_t promised_bytes;
     uint32_t offered;
 
-    struct lcp_bucket bucket;
-    uint32_t admissions; /* running */
+    struct lcp_purses purses;
+    uint32_t admissions; /* running, of messages and receipts */
     uint64_t received, rejected, transmitted, settled;
 };
 
@@ -92,10 +143,5 @@ void lcp_peers_pin(struct lcp_peers *peers, uint32_t index, const struct lcp_key
 void lcp_peers_del(struct lcp_peers *peers, uint32_t index);
 /* Gives a deleted row free once no REFILL and no reservation of it is out. */
 void lcp_peers_release(struct lcp_peers *peers, uint32_t index);
-
-/* RFC 6298, 2.3: a smoothed round trip. Zero counts as one millisecond: zero
- * means unknown. */
-void lcp_peer_note_rtt(struct lcp_peer *peer, uint64_t rtt_ms);
-uint32_t lcp_peer_rtt_ms(const struct lcp_peer *peer);
 
 #endif

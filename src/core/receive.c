@@ -1,25 +1,18 @@
 /* SPDX-License-Identifier: MIT
  *
  * What arrives: datagrams, checked cheapest first, and the ends of admissions. Nothing
- * invalid is ever answered; nothing is answered before it is stored. docs/protocol.md
- * "Rules", 1 to 6 and 10.
+ * invalid is ever answered; nothing is answered before it is stored. HELLO and RECEIPT
+ * are in greet.c and receipt_in.c. docs/protocol.md "Rules", 1 to 6, and "Who answers
+ * how".
  */
 #include "core/machine.h"
 
 #include "base/bugs.h"
-#include "core/frame.h"
 
 enum {
     BEAT_PAUSE_MS = 5000,   /* a peer's heartbeat cannot make us beat faster */
     ALARM_PAUSE_MS = 60000, /* one alarm a minute and peer */
 };
-
-/* Counts what LCP_COUNT_MAX is not. */
-static void
-count(struct lcp_core *core, enum lcp_counter counter)
-{
-    core->counters[counter]++;
-}
 
 static enum lcp_counter
 counter_of_json(enum lcp_json_fault fault)
@@ -59,56 +52,26 @@ counter_of_form(const struct lcp_msg *msg, enum lcp_msg_fault fault)
     return LCP_COUNT_MAX;
 }
 
-static bool
-is_for_us(const struct lcp_core *core, const struct lcp_msg *msg)
-{
-    for (size_t i = 0; i < core->name_count; i++)
-        if (lcp_msg_is(msg, msg->to, core->names[i]))
-            return true;
-    return false;
-}
-
-/* The pinned key; without a pin any that is nobody else's: the storing transaction
- * pins it. */
-static bool
-may_be_from(const struct lcp_core *core, uint32_t peer, const struct lcp_key *key)
-{
-    const struct lcp_peer *p = &core->peers.rows[peer];
-
-    if (lcp_key_is_set(&p->key))
-        return lcp_key_eq(&p->key, key);
-    return !lcp_key_eq(&core->key, key) &&
-           lcp_peers_by_key(&core->peers, key) == LCP_NONE;
-}
-
-/* All checks that need no curve and no disk. LCP_COUNT_MAX: none failed. */
+/* All checks that need no curve and no disk. LCP_COUNT_MAX: none failed. is_for_us:
+ * what is for somebody else is let through only to be refused with a signed word. */
 static enum lcp_counter
-check_message(struct lcp_core *core, uint32_t peer, struct lcp_span payload)
+check_message(struct lcp_core *core, uint32_t peer, struct lcp_span payload,
+              bool *is_for_us)
 {
+    const struct lcp_msg *msg = &core->msg;
     enum lcp_msg_fault fault = lcp_msg_parse(payload, core->scratch, &core->msg);
+    bool is_theirs;
 
     if (fault != LCP_MSG_OK)
-        return counter_of_form(&core->msg, fault);
-    if (!is_for_us(core, &core->msg))
-        return LCP_COUNT_NOT_FOR_US;
-    if (!may_be_from(core, peer, &core->msg.key))
-        return LCP_COUNT_OTHER_KEY;
-    return LCP_COUNT_MAX;
-}
-
-static void
-charge(struct lcp_core *core, struct lcp_peer *p, uint32_t cost)
-{
-    lcp_bucket_charge(&p->bucket, cost);
-    lcp_bucket_charge(&core->bucket, cost);
-}
-
-static void
-reject(struct lcp_core *core, struct lcp_peer *p, enum lcp_counter why, uint32_t cost)
-{
-    count(core, why);
-    p->rejected++;
-    charge(core, p, cost);
+        return counter_of_form(msg, fault);
+    is_theirs = lcp_gate_may_be_from(core, peer, &msg->key);
+    *is_for_us = lcp_gate_is_for_us(core, &msg->doc, msg->to);
+    if (!*is_for_us) {
+        if (!is_theirs || !(msg->is_marked || lcp_is_1_2(lcp_core_row(core, peer))))
+            return LCP_COUNT_NOT_FOR_US;
+        lcp_gate_count(core, LCP_COUNT_NOT_FOR_US);
+    }
+    return is_theirs ? LCP_COUNT_MAX : LCP_COUNT_OTHER_KEY;
 }
 
 /* The same bytes while their admission runs: one more number to answer. */
@@ -122,38 +85,26 @@ merge(struct lcp_core *core, struct lcp_admit *row, uint32_t peer, uint32_t seq,
         memcmp(row->digest, digest, LCP_DIGEST_BYTES) != 0)
         return LCP_COUNT_DIFFERS;
     lcp_admit_note(row, seq);
-    count(core, LCP_COUNT_MERGED);
+    lcp_gate_count(core, LCP_COUNT_MERGED);
     return LCP_COUNT_MAX;
 }
 
-static enum lcp_counter
+static void
 start_admission(struct lcp_core *core, uint32_t peer, const struct lcp_frame *frame,
-                const uint8_t digest[static LCP_DIGEST_BYTES])
+                struct lcp_admit *row, bool is_for_us)
 {
-    struct lcp_peer *p = lcp_core_row(core, peer);
-    struct lcp_admit *row = NULL;
-    struct lcp_output *out;
+    struct lcp_output *out = lcp_core_stage(core, LCP_OUT_ADMIT, peer);
 
-    if (p->admissions < core->config.limits.admissions_peer_max)
-        row = lcp_admits_add(&core->admits, &core->msg.key, core->msg.id);
-    if (row == NULL) {
-        count(core, LCP_COUNT_ADMISSIONS_FULL);
-        return LCP_COUNT_MAX;
-    }
-    memcpy(row->digest, digest, LCP_DIGEST_BYTES);
-    row->peer = peer;
-    row->peer_generation = p->generation;
-    row->cost = lcp_bucket_cost(frame->payload.len);
+    row->is_marked = core->msg.is_marked;
     lcp_admit_note(row, frame->seq);
-    p->admissions++;
-    charge(core, p, row->cost);
-    out = lcp_core_stage(core, LCP_OUT_ADMIT, peer);
     out->ticket = lcp_admits_ticket(&core->admits, row);
     out->payload = frame->payload;
     out->message = &core->msg;
+    out->seq = frame->seq;
+    out->wants_receipt = row->is_marked || lcp_is_1_2(lcp_core_row(core, peer));
+    out->is_for_us = is_for_us;
     if (lcp_bug(LCP_BUG_ACK_BEFORE_COMMIT))
         lcp_core_stage_bare(core, peer, LCP_PACKET_ACK, frame->seq);
-    return LCP_COUNT_MAX;
 }
 
 /* Another key than the pinned one. Whether that key really signed it, the caller may
@@ -168,34 +119,52 @@ show_other_key(struct lcp_core *core, uint32_t peer, struct lcp_span payload)
     out->message = &core->msg;
 }
 
+/* A message that passed the checks: its admission starts, or it joins the one that
+ * runs. */
+static enum lcp_counter
+admit(struct lcp_core *core, uint32_t peer, const struct lcp_frame *frame,
+      const uint8_t digest[static LCP_DIGEST_BYTES], enum lcp_purse purse,
+      bool is_for_us)
+{
+    struct lcp_admit *row = lcp_admits_find(&core->admits, &core->msg.key,
+                                            core->msg.id);
+
+    if (row != NULL && !lcp_bug(LCP_BUG_ADMISSION_NOT_MERGED))
+        return merge(core, row, peer, frame->seq, digest);
+    row = lcp_gate_admit(core, peer, &core->msg.key, core->msg.id, purse,
+                         lcp_bucket_cost(frame->payload.len));
+    if (row != NULL) {
+        memcpy(row->digest, digest, LCP_DIGEST_BYTES);
+        start_admission(core, peer, frame, row, is_for_us);
+    }
+    return LCP_COUNT_MAX;
+}
+
 static void
 take_data(struct lcp_core *core, uint32_t peer, const struct lcp_frame *frame)
 {
-    struct lcp_peer *p = lcp_core_row(core, peer);
     uint32_t cost = lcp_bucket_cost(frame->payload.len);
     uint8_t digest[LCP_DIGEST_BYTES];
-    struct lcp_admit *running;
     enum lcp_counter fault;
+    enum lcp_purse purse;
+    bool is_for_us = false;
 
-    if (!lcp_bucket_has(&p->bucket, core->now_ms, cost) ||
-        !lcp_bucket_has(&core->bucket, core->now_ms, cost)) {
-        count(core, LCP_COUNT_THROTTLED);
-        p->rejected++;
+    lcp_digest(frame->payload, digest);
+    if (lcp_gate_is_bad(core, digest)) {
+        lcp_gate_count(core, LCP_COUNT_BAD_SIGNATURE);
+        lcp_core_row(core, peer)->rejected++;
         return;
     }
-    fault = check_message(core, peer, frame->payload);
-    if (fault == LCP_COUNT_MAX) {
-        lcp_digest(frame->payload, digest);
-        running = lcp_admits_find(&core->admits, &core->msg.key, core->msg.id);
-        if (running != NULL && !lcp_bug(LCP_BUG_ADMISSION_NOT_MERGED))
-            fault = merge(core, running, peer, frame->seq, digest);
-        else
-            fault = start_admission(core, peer, frame, digest);
-    }
+    purse = lcp_gate_open(core, peer, cost, digest);
+    if (purse == LCP_PURSES)
+        return;
+    fault = check_message(core, peer, frame->payload, &is_for_us);
+    if (fault == LCP_COUNT_MAX)
+        fault = admit(core, peer, frame, digest, purse, is_for_us);
     if (fault == LCP_COUNT_OTHER_KEY && !lcp_key_eq(&core->msg.key, &core->key))
         show_other_key(core, peer, frame->payload);
     if (fault != LCP_COUNT_MAX)
-        reject(core, p, fault, cost);
+        lcp_gate_reject(core, peer, fault, purse, cost);
 }
 
 /* True if the transmission `item` went to this peer. */
@@ -216,36 +185,54 @@ take_ack(struct lcp_core *core, uint32_t peer, uint32_t seq)
 {
     uint32_t item = lcp_seqs_find(&core->seqs, seq);
 
-    if (item == LCP_NONE || !went_to(core, item, peer)) {
-        count(core, LCP_COUNT_ACK_UNMATCHED);
+    if (item == LCP_NONE || !went_to(core, item, peer) ||
+        core->seqs.items[item].is_answered) {
+        lcp_gate_count(core, LCP_COUNT_ACK_UNMATCHED);
         return;
     }
-    count(core, LCP_COUNT_ACK_MATCHED);
+    lcp_gate_count(core, LCP_COUNT_ACK_MATCHED);
     if (lcp_outq_slot_of(&core->outq, item) != LCP_NONE)
-        lcp_window_settle(core, item);
+        lcp_window_acked(core, item);
     else
         lcp_live_beat_acked(core, item);
     lcp_live_sign(core, peer);
 }
 
-/* Anybody can send one in the peer's name: nine bytes for nine, and no sign of life.
- * But a peer that starts again beats, and the ACK of a beat of ours is one. */
+/* Of an LCP/1.1 peer. Anybody can send one in its name: nine bytes for nine, and no
+ * sign of life. But a peer that starts again beats, and the ACK of a beat of ours is
+ * one. */
 static void
-take_heartbeat(struct lcp_core *core, uint32_t peer, uint32_t seq)
+take_heartbeat(struct lcp_core *core, uint32_t peer, const struct lcp_frame *frame)
 {
     const struct lcp_peer *p = lcp_core_row(core, peer);
 
-    count(core, LCP_COUNT_HEARTBEATS);
-    lcp_core_stage_bare(core, peer, LCP_PACKET_ACK, seq);
+    lcp_gate_count(core, LCP_COUNT_HEARTBEATS);
+    if (frame->payload.len > 0) {
+        lcp_greet_take(core, peer, frame);
+        return;
+    }
+    lcp_core_stage_bare(core, peer, LCP_PACKET_ACK, frame->seq);
     if ((p->is_away || !p->is_online) && core->now_ms - p->beat_ms >= BEAT_PAUSE_MS)
-        lcp_live_beat(core, peer);
+        lcp_live_greet(core, peer);
 }
 
-static bool
-is_known_type(uint8_t type)
+static void
+take_packet(struct lcp_core *core, uint32_t peer, const struct lcp_frame *frame)
 {
-    return type == LCP_PACKET_DATA || type == LCP_PACKET_ACK ||
-           type == LCP_PACKET_HEARTBEAT;
+    switch ((enum lcp_packet_type)frame->type) {
+    case LCP_PACKET_DATA:
+        take_data(core, peer, frame);
+        break;
+    case LCP_PACKET_ACK:
+        take_ack(core, peer, frame->seq);
+        break;
+    case LCP_PACKET_HEARTBEAT:
+        take_heartbeat(core, peer, frame);
+        break;
+    case LCP_PACKET_RECEIPT:
+        lcp_receipt_take(core, peer, frame);
+        break;
+    }
 }
 
 void
@@ -257,27 +244,23 @@ lcp_core_datagram(struct lcp_core *core, uint64_t now_ms,
     enum lcp_err err = lcp_frame_decode(bytes, &frame);
     uint32_t peer;
 
-    count(core, LCP_COUNT_DATAGRAMS);
+    lcp_gate_count(core, LCP_COUNT_DATAGRAMS);
     if (err != LCP_OK) {
-        count(core, err == LCP_EVERSION ? LCP_COUNT_BAD_MAGIC : LCP_COUNT_TOO_SHORT);
+        lcp_gate_count(core,
+                       err == LCP_EVERSION ? LCP_COUNT_BAD_MAGIC : LCP_COUNT_TOO_SHORT);
         return;
     }
-    if (!is_known_type(frame.type)) {
-        count(core, LCP_COUNT_UNKNOWN_TYPE);
+    if (frame.type < LCP_PACKET_DATA || frame.type > LCP_PACKET_RECEIPT) {
+        lcp_gate_count(core, LCP_COUNT_UNKNOWN_TYPE);
         return;
     }
     peer = lcp_peers_by_endpoint(&core->peers, from);
     if (peer == LCP_NONE) {
-        count(core, LCP_COUNT_STRANGER);
+        lcp_gate_count(core, LCP_COUNT_STRANGER);
         lcp_strangers_note(&core->strangers, now, from);
         return;
     }
-    if (frame.type == LCP_PACKET_DATA)
-        take_data(core, peer, &frame);
-    else if (frame.type == LCP_PACKET_ACK)
-        take_ack(core, peer, frame.seq);
-    else
-        take_heartbeat(core, peer, frame.seq);
+    take_packet(core, peer, &frame);
 }
 
 static enum lcp_counter
@@ -294,6 +277,8 @@ counter_of_end(enum lcp_admission result)
         return LCP_COUNT_BAD_SIGNATURE;
     case LCP_ADM_REFUSED:
         return LCP_COUNT_REFUSED;
+    case LCP_ADM_NOT_TAKEN:
+        return LCP_COUNT_NOT_TAKEN;
     case LCP_ADM_LATER:
         break;
     }
@@ -311,23 +296,28 @@ alarm_person(struct lcp_core *core, uint32_t peer, enum lcp_alarm alarm)
     lcp_core_stage(core, LCP_OUT_ALARM, peer)->alarm = alarm;
 }
 
+/* A marked message is answered by a receipt, which is worth more. But who repeats it
+ * may not understand receipts, or ours may be lost. */
+static bool
+wants_bare_ack(const struct lcp_core *core, const struct lcp_admit *row,
+               enum lcp_admission result)
+{
+    return !row->is_marked || (result == LCP_ADM_DUPLICATE &&
+                               !lcp_live_is_fresh(core, &core->peers.rows[row->peer]));
+}
+
 /* What is stored is answered, each of its transmissions. A duplicate is no sign of
  * life: anybody can repeat what he once saw pass. */
 static void
 end_well(struct lcp_core *core, const struct lcp_admit *row, enum lcp_admission result,
-         const struct lcp_key *pinned)
+         const uint8_t *pinned)
 {
-    struct lcp_peer *p = lcp_core_row(core, row->peer);
-
-    lcp_bucket_refund(&p->bucket, row->cost);
-    if (pinned != NULL && !lcp_key_is_set(&p->key) &&
-        lcp_peers_by_key(&core->peers, pinned) == LCP_NONE)
-        lcp_peers_pin(&core->peers, row->peer, pinned);
-    if (!lcp_bug(LCP_BUG_ACK_BEFORE_COMMIT))
+    lcp_gate_pin(core, row->peer, pinned);
+    if (wants_bare_ack(core, row, result) && !lcp_bug(LCP_BUG_ACK_BEFORE_COMMIT))
         for (uint32_t i = 0; i < row->seq_count; i++)
             lcp_core_stage_bare(core, row->peer, LCP_PACKET_ACK, row->seqs[i]);
     if (result == LCP_ADM_STORED) {
-        p->received++;
+        lcp_core_row(core, row->peer)->received++;
         lcp_live_sign(core, row->peer);
     }
 }
@@ -348,22 +338,21 @@ lcp_core_admitted(struct lcp_core *core, uint64_t now_ms, uint64_t ticket,
 {
     struct lcp_admit *row = lcp_admits_get(&core->admits, ticket);
     bool is_stored = result == LCP_ADM_STORED || result == LCP_ADM_DUPLICATE;
-    struct lcp_key key;
     struct lcp_peer *p;
 
     lcp_core_enter(core, now_ms);
-    if (row == NULL)
+    if (row == NULL || row->is_receipt)
         return;
-    count(core, counter_of_end(result));
-    if (is_stored)
-        lcp_bucket_refund(&core->bucket, row->cost);
-    if (pinned != NULL)
-        memcpy(key.bytes, pinned, sizeof(key.bytes));
+    lcp_gate_count(core, counter_of_end(result));
+    if (is_stored || result == LCP_ADM_NOT_TAKEN)
+        lcp_gate_refund(core, row);
+    else if (result == LCP_ADM_BADSIG)
+        lcp_gate_note_bad(core, row->digest);
     p = lcp_peers_at(&core->peers, row->peer);
     if (p != NULL && p->generation == row->peer_generation) {
         p->admissions--;
         if (is_stored)
-            end_well(core, row, result, pinned == NULL ? NULL : &key);
+            end_well(core, row, result, pinned);
         else
             end_badly(core, row, result);
     }

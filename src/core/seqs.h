@@ -15,6 +15,7 @@ struct lcp_seq {
     uint64_t at_ms;
     uint32_t seq;
     bool is_set;
+    bool is_answered; /* an ACK came: a second one is nobody's sign of life */
 };
 
 struct lcp_seqs {
