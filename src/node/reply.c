@@ -194,8 +194,9 @@ write_sent(struct lcp_writer *w, void *ctx)
     lcp_write_member_int(w, "number", (int64_t)s->waiter->number);
     if (s->waiter->to[0] != '\0')
         lcp_write_member_string(w, "to", s->waiter->to);
-    lcp_write_member_string(w, "state",
-                            lcp_ipc_sent_state_name(s->state, s->was_transmitted));
+    lcp_write_member_string(
+        w, "state",
+        lcp_ipc_sent_state_name(s->state, s->was_transmitted && s->waiter->is_ours));
     if (s->waiter->is_ours) {
         /* Only a signed receipt gives a message such a state. */
         lcp_write_member_bool(w, "signed", s->state >= LCP_SENT_HELD);

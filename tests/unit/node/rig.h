@@ -90,6 +90,13 @@ reply(struct lcp_world *w, uint64_t client, struct lcp_span bytes, bool end,
 }
 
 static inline void
+who(struct lcp_world *w, uint64_t client, char out[static LCP_WHO_MAX])
+{
+    (void)w;
+    snprintf(out, LCP_WHO_MAX, "uid 7, client %u", (unsigned)client);
+}
+
+static inline void
 log_line(struct lcp_world *w, enum lcp_level level, const char *line)
 {
     struct fake *f = (struct fake *)w;
@@ -112,6 +119,7 @@ static const struct lcp_world_ops ops = {
     .send = send_datagram,
     .work = work,
     .reply = reply,
+    .who = who,
     .log = log_line,
     .lost = lost,
 };
