@@ -19,7 +19,8 @@ _lcp()
     local command='' sub='' words='' i
     local common='--help --home --json'
     local types='chat task result ping pong'
-    local states='queued acked expired cancelled cancel-requested'
+    local states='dead queued sent acked held stored read done refused expired cancelled'
+    states="$states cancel-requested"
 
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
@@ -61,28 +62,43 @@ _lcp()
         mapfile -t COMPREPLY < <(compgen -W "$states" -- "$cur")
         return
         ;;
-    --name | --address | --id | --ttl | --limit | --after | --through | --older-than | --reply-to)
+    --wait)
+        mapfile -t COMPREPLY < <(compgen -W 'stored read done' -- "$cur")
+        return
+        ;;
+    --name | --address | --id | --ttl | --timeout | --limit | --after | --through | --older-than | \
+        --reply-to | --reason)
         return
         ;;
     esac
 
     case $command in
-    '') words='init node id peer send check read done ack sent cancel status ping version purge' ;;
+    '') words='init node id peer send check read done ack refuse sent verify cancel resend held release pause resume log status ping version purge' ;;
     init) words='--name --address --from' ;;
     node) words='--detach' ;;
     peer)
         case $sub in
         '') words='add list remove trust set' ;;
         list) words='--unknown' ;;
-        remove | trust | set) words=$(_lcp_peers) ;;
+        trust) words="$(_lcp_peers) --yes" ;;
+        remove | set) words=$(_lcp_peers) ;;
         esac
         ;;
-    send) words='--to --type --reply-to --id --ttl --no-wait' ;;
-    check) words='--from --type --limit --after' ;;
-    read) words='--thread' ;;
+    send) words='--to --type --reply-to --id --ttl --wait --timeout --no-wait' ;;
+    check) words='--from --type --limit --after --peek' ;;
+    read) words='--thread --peek' ;;
     done | ack) words='--through --all' ;;
-    sent) words='--state --after' ;;
-    ping) words=$(_lcp_peers) ;;
+    refuse) words='--reason' ;;
+    sent) words='--state --after --proof' ;;
+    verify)
+        mapfile -t COMPREPLY < <(compgen -f -W "- $common" -- "$cur")
+        return
+        ;;
+    held) words='--after' ;;
+    release) words='--yes' ;;
+    pause | ping) words=$(_lcp_peers) ;;
+    resume) words="$(_lcp_peers) --yes" ;;
+    log) words='--audit --limit' ;;
     purge) words='--older-than' ;;
     esac
     [[ -n $command ]] && words="$words $common"

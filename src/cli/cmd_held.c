@@ -240,7 +240,7 @@ const struct lcp_command lcp_cmd_held = {
         "agent\nsees it before a person releases it; after 7 days it is refused. Of "
         "the "
         "text only the\nbeginning is shown, on one line and escaped.",
-    .example = "  lcp held\n  lcp release 41\n  lcp refuse 42 --reason \"not today\"\n",
+    .example = "  lcp held\n  lcp release 41\n  lcp refuse 42\n",
     .run = run_held,
     .options = {{"after", "N", "only messages with a greater number: the next page"}},
 };
@@ -252,7 +252,7 @@ const struct lcp_command lcp_cmd_release = {
     .about =
         "Puts a held message into the inbox. This is for a person to do: the message's "
         "number\nis asked for at the terminal; without one, exit 9. --yes does without "
-        "the question\nand is recorded (lcp log --audit).",
+        "the question\nand is recorded; lcp log shows the record.",
     .example = "  lcp release 41\n",
     .words_min = 1,
     .words_max = 1,

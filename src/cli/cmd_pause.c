@@ -92,8 +92,9 @@ const struct lcp_command lcp_cmd_resume = {
     .about =
         "Ends the pause of this peer, or that of all. This is for a person to do: the "
         "peer's\nname (the word resume for all) is asked for at the terminal; without "
-        "one, exit 9.\n--yes does without the question and is recorded (lcp log "
-        "--audit).",
+        "one, exit 9.\n--yes does without the question and is recorded; lcp log shows "
+        "the "
+        "record.",
     .example = "  lcp resume AgentB\n",
     .words_max = 1,
     .run = run_resume,

@@ -24,19 +24,6 @@ print_field(struct lcp_span row, const char *name, const char *before)
     lcp_print_text(stdout, lcp_span_str(text), false);
 }
 
-/* From these states on the receiver's signature is in the record. */
-static bool
-is_signed(const char *state)
-{
-    static const char *const names[] = {"held", "stored", "read", "done", "refused"};
-
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (strcmp(names[i], state) == 0)
-            return true;
-    }
-    return false;
-}
-
 /* "#41 read: task to bob, 2 min ago, signed by bob  1b2c3d4e-..." */
 static void
 print_row(struct lcp_span row)
@@ -53,7 +40,8 @@ print_row(struct lcp_span row)
     print_field(row, "type", "");
     print_field(row, "to", " to ");
     printf(", %s", ago);
-    print_field(row, "by", is_signed(state) ? ", signed by " : ", says ");
+    print_field(row, "by",
+                lcp_reply_is_true(row, "signed") ? ", signed by " : ", says ");
     print_field(row, "reason", ", because ");
     print_field(row, "detail", ": ");
     print_field(row, "id", "  ");

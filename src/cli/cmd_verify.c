@@ -291,11 +291,12 @@ const struct lcp_command lcp_cmd_verify = {
     .summary = "checks a proof that a message was stored, read, done or refused",
     .words = "FILE or -",
     .about =
-        "Checks what lcp sent ID --proof printed, without a daemon and without a "
-        "network: both\nsignatures, that the receipt speaks of this message, and that "
-        "the receiver's pinned key\nsigned it. Exit 0: it is valid. Exit 5: it is not, "
-        "with what is wrong.",
-    .example = "  lcp sent 41 --proof >proof.json\n  lcp verify proof.json\n",
+        "Checks a proof that lcp sent printed, without a daemon and without a network: "
+        "both\nsignatures, that the receipt speaks of this message, and that the "
+        "receiver's pinned key\nsigned it. Exit 0: it is valid. Exit 5: it is not, "
+        "with "
+        "what is wrong.",
+    .example = "  lcp verify proof.json\n",
     .words_min = 1,
     .words_max = 1,
     .run = run,

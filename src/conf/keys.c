@@ -17,7 +17,8 @@ enum {
     HOUR_S = 3600,
     DAY_S = 24 * HOUR_S,
     DURATION_MAX_S = 20000 * DAY_S,
-    POLICY_MAX = 1000000,
+    LOOP_LIMIT_MAX = 10000, /* the guard remembers as many times for each peer */
+    RATE_MAX = 1000000,
     QUOTA_MESSAGES_MAX = 1000000000,
 };
 
@@ -321,8 +322,8 @@ static const struct lcp_conf_key keys[] = {
     {LCP_CONF_NODE, "RequireKey", NULL, "LCP_REQUIRE_KEY", false, "yes or no",
      set_yes_no, FIELD(require_key), 0, 0},
     {LCP_CONF_NODE, "LoopLimit", NULL, "LCP_LOOP_LIMIT", false,
-     "a number of messages, 1 to 1000000, or 0 for no limit", set_uint32,
-     FIELD(loop_limit), 0, POLICY_MAX},
+     "a number of messages, 1 to 10000, or 0 for no limit", set_uint32,
+     FIELD(loop_limit), 0, LOOP_LIMIT_MAX},
     {LCP_CONF_NODE, "Timing", NULL, "LCP_TIMING", false, "normal or fixed", set_timing,
      FIELD(is_timing_fixed), 0, 0},
     {LCP_CONF_PEER, "Name", NULL, NULL, false,
@@ -338,7 +339,7 @@ static const struct lcp_conf_key keys[] = {
      0, 0},
     {LCP_CONF_PEER, "RatePerHour", NULL, NULL, false,
      "a number of messages, 1 to 1000000, or 0 for no limit", set_uint32,
-     PEER_FIELD(rate_per_hour), 0, POLICY_MAX},
+     PEER_FIELD(rate_per_hour), 0, RATE_MAX},
     {LCP_CONF_PEER, "QuotaMessages", NULL, NULL, false,
      "a number of messages, 1 to 1000000000, or 0 for no limit", set_uint64,
      PEER_FIELD(quota_messages), 0, QUOTA_MESSAGES_MAX},

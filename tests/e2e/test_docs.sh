@@ -191,8 +191,12 @@ check_completions()
     same "lcp.bash completes every command" "$tmp/program.rest" "$tmp/page"
     sed -n "s/^        '\([a-z]*\):.*/\1/p" "$root/share/completions/_lcp" | grep -vx ack >"$tmp/page"
     same "_lcp completes every command" "$tmp/program.rest" "$tmp/page"
-    for file in lcp.bash _lcp; do
-        grep -oE -- '--[a-z][a-z-]*' "$root/share/completions/$file" >"$tmp/page"
+    sed -n 's/.* -n __lcp_no_command -a \([a-z]*\) .*/\1/p' "$root/share/completions/lcp.fish" |
+        grep -vx ack >"$tmp/page"
+    same "lcp.fish completes every command" "$tmp/program.rest" "$tmp/page"
+    for file in lcp.bash _lcp lcp.fish; do
+        sed 's/ -l \([a-z]\)/ --\1/' "$root/share/completions/$file" |
+            grep -oE -- '--[a-z][a-z-]*' >"$tmp/page"
         sed -n 's/^\.It Fl -\([a-z-]*\).*/--\1/p' "$root/man/lcp.1" |
             grep -vxE -- '--(peer-ip|my-ip|port|pretty)' >"$tmp/program"
         same "$file completes every option" "$tmp/program" "$tmp/page"

@@ -45,7 +45,8 @@ prefix=$work/second
 mv "$work/first" "$prefix"
 for file in bin/lcp include/lcp/types.h include/lcp/core.h include/lcp/client.h \
     share/man/man1/lcp.1 share/man/man5/lcp.conf.5 share/man/man7/lcp.7 \
-    share/bash-completion/completions/lcp share/zsh/site-functions/_lcp; do
+    share/bash-completion/completions/lcp share/zsh/site-functions/_lcp \
+    share/fish/vendor_completions.d/lcp.fish; do
     [ -f "$prefix/$file" ] || fail "not installed: $file"
 done
 for name in lcp_node lcp_send lcp_check lcp_ack lcp_status; do
