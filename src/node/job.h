@@ -61,6 +61,7 @@ struct lcp_job_offer {
     uint64_t number;
     uint8_t *raw; /* malloc'ed; the pump takes it over */
     size_t len;
+    bool was_transmitted;
 };
 
 /* One piece of work. What it owns (raw, offers, numbers, request copies)

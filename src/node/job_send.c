@@ -205,6 +205,7 @@ take_offer(void *ctx, const struct lcp_row *row)
     }
     offer->len = row->raw.len;
     offer->number = row->number;
+    offer->was_transmitted = row->was_transmitted;
     r->job->offer_count++;
     r->job->through = row->number;
     return r->job->offer_count < r->job->count;
@@ -227,8 +228,11 @@ lcp_job_refill(struct lcp_batch *batch, struct lcp_job *job)
                            job->bytes_max, &job->more, take_offer, &r);
     if (err == LCP_OK)
         err = r.err;
-    for (uint32_t i = 0; err == LCP_OK && i < job->offer_count; i++)
-        err = ops->set_transmitted(batch->store, job->offers[i].number);
+    /* A probe of a peer that is away writes nothing. */
+    for (uint32_t i = 0; err == LCP_OK && i < job->offer_count; i++) {
+        if (!job->offers[i].was_transmitted)
+            err = ops->set_transmitted(batch->store, job->offers[i].number);
+    }
     return err;
 }
 
