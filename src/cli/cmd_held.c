@@ -47,8 +47,8 @@ print_row(struct lcp_span row)
     printf("#%" PRIu64 " ", lcp_reply_number(row, "number"));
     print_field(row, "type", "");
     print_field(row, "from", " from ");
-    printf(", %s, %" PRIu64 " bytes, refused in %s", ago,
-           lcp_reply_number(row, "bytes"), left);
+    printf(", %s, %" PRIu64 " bytes, %s left", ago, lcp_reply_number(row, "bytes"),
+           left);
     print_field(row, "reason", "; held by ");
     print_field(row, "detail", ": ");
     print_field(row, "preview", "\n    ");

@@ -152,9 +152,8 @@ const struct lcp_command lcp_cmd_log = {
     .about =
         "Shows the audit record, the newest first: which key was trusted, which "
         "message "
-        "was\nreleased, which pause was ended; when, by which user and process, and "
-        "whether the\nword was typed or --yes was given. Nothing is ever deleted from "
-        "it.",
+        "was\nreleased, what was paused and resumed; when, by which user and process, "
+        "and whether\nthe word was typed. Nothing is ever deleted from it.",
     .example = "  lcp log --audit\n",
     .run = run,
     .options = {{"audit", NULL, "the audit record"},

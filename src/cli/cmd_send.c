@@ -159,17 +159,18 @@ ask(struct lcp_cli *cli, struct lcp_span message, const struct options *o,
 static const struct outcome {
     const char *state;
     int rank;
-    const char *before, *after; /* around the peer's name; after NULL: "in 3 ms" */
+    bool is_word; /* the receiver's; then it came after so many milliseconds */
+    const char *before, *after; /* around the peer's name */
 } outcomes[] = {
-    {"queued", 0, "queued for ", ": it goes by itself, do not send it again"},
-    {"sent", 0, "queued for ",
+    {"queued", 0, false, "queued for ", ": it goes by itself, do not send it again"},
+    {"sent", 0, false, "queued for ",
      ": sent, not answered yet; it goes by itself, do not send it again"},
-    {"acked", 1, "delivered to ", " (unsigned: its node speaks LCP/1.1)"},
-    {"held", 2, "held by ", ": a person there lets it in or not"},
-    {"stored", 3, "stored by ", NULL},
-    {"read", 4, "read by ", NULL},
-    {"done", 5, "done by ", NULL},
-    {"refused", 0, "refused by ", ""},
+    {"acked", 1, true, "delivered to ", ", unsigned: its node speaks LCP/1.1"},
+    {"held", 2, true, "held by ", ", signed"},
+    {"stored", 3, true, "stored by ", ", signed"},
+    {"read", 4, true, "read by ", ", signed"},
+    {"done", 5, true, "done by ", ", signed"},
+    {"refused", 0, true, "refused by ", ", signed"},
 };
 
 static const struct outcome *
@@ -195,7 +196,7 @@ print_reason(struct lcp_span reply, const char *name, const char *before)
 }
 
 static void
-print_sentence(struct lcp_span reply, const char *state)
+print_sentence(struct lcp_span reply, const char *state, bool is_late)
 {
     const struct outcome *outcome = find_outcome(state);
 
@@ -206,38 +207,46 @@ print_sentence(struct lcp_span reply, const char *state)
     }
     fputs(outcome->before, stdout);
     lcp_print_member(reply, "to");
-    if (outcome->after == NULL || strcmp(state, "acked") == 0)
+    if (outcome->is_word && !is_late)
         printf(" in %" PRIu64 " ms", lcp_reply_number(reply, "ms"));
-    fputs(outcome->after == NULL ? ", signed" : outcome->after, stdout);
-    print_reason(reply, "reason", " because ");
+    fputs(outcome->after, stdout);
+    print_reason(reply, "reason", "; ");
     print_reason(reply, "detail", ": ");
     putchar('\n');
 }
 
 /* The exit code, and with --wait a word about what is missing. */
 static int
-judge(struct lcp_cli *cli, const struct options *o, struct lcp_span reply,
+judge(const struct lcp_cli *cli, const struct options *o, struct lcp_span reply,
       const char *state)
 {
     const struct outcome *outcome = find_outcome(state);
-    bool is_queued = strcmp(state, "queued") == 0 || strcmp(state, "sent") == 0;
 
     if (strcmp(state, "refused") == 0)
         return LCP_EXIT_REFUSED;
     if (outcome == NULL)
         return LCP_EXIT_ERROR;
-    if (o->wait == NULL) {
-        if (is_queued)
-            return lcp_opt(cli, "no-wait") != NULL ? LCP_EXIT_DONE : LCP_EXIT_QUEUED;
+    if (o->wait == NULL && !outcome->is_word)
+        return lcp_opt(cli, "no-wait") != NULL ? LCP_EXIT_DONE : LCP_EXIT_QUEUED;
+    if (o->wait == NULL)
         return lcp_reply_is_true(reply, "ok") ? LCP_EXIT_DONE : LCP_EXIT_ERROR;
-    }
-    if (outcome->rank >= find_outcome(o->wait)->rank)
-        return LCP_EXIT_DONE;
-    if (!cli->args.json)
+    return outcome->rank >= find_outcome(o->wait)->rank ? LCP_EXIT_DONE
+                                                        : LCP_EXIT_TIMEOUT;
+}
+
+static void
+note_missing(const struct lcp_cli *cli, const struct options *o, struct lcp_span reply,
+             const char *state)
+{
+    if (strcmp(state, "acked") == 0)
+        fprintf(stderr,
+                "lcp: its node says no more than that: nobody can tell when it "
+                "is %s\n",
+                o->wait);
+    else
         fprintf(stderr,
                 "lcp: not %s yet; lcp sent%s %" PRIu64 " tells how it goes on\n",
                 o->wait, cli->home_flag, lcp_reply_number(reply, "number"));
-    return LCP_EXIT_TIMEOUT;
 }
 
 static int
@@ -255,12 +264,14 @@ run(struct lcp_cli *cli)
     if (code != LCP_EXIT_DONE)
         goto out;
     lcp_reply_text(reply, "state", state, sizeof(state));
+    code = judge(cli, &o, reply, state);
     if (cli->args.json)
         lcp_print_json(reply);
     else
-        print_sentence(reply, state);
+        print_sentence(reply, state, code == LCP_EXIT_TIMEOUT);
     flushed = lcp_flush(cli);
-    code = judge(cli, &o, reply, state);
+    if (flushed == LCP_EXIT_DONE && code == LCP_EXIT_TIMEOUT)
+        note_missing(cli, &o, reply, state);
     if (flushed != LCP_EXIT_DONE)
         code = flushed;
 

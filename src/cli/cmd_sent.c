@@ -226,7 +226,7 @@ const struct lcp_command lcp_cmd_resend = {
     .about = "Sends the text of an expired or refused message again, under a new id "
              "and with "
              "a new\nsignature. The dead one stays listed.",
-    .example = "  lcp sent --state dead\n  lcp resend 41\n",
+    .example = "  lcp resend 41\n",
     .words_min = 1,
     .words_max = 1,
     .run = run_resend,

@@ -298,22 +298,30 @@ struct edit {
     int version; /* or what the peer speaks; 0: trust */
 };
 
-/* With the line of the audit record, as the daemon would write it. */
+/* A line of the audit record, as the daemon would write it. */
+static enum lcp_err
+write_audit(struct lcp_store *store, const char *what, const struct edit *edit,
+            const char *change, const char *how)
+{
+    char who[LCP_AUDIT_TEXT_MAX], detail[LCP_AUDIT_TEXT_MAX];
+    struct lcp_audit audit = {
+        .wall_ms = lcp_os_wall_ms(), .who = who, .what = what, .detail = detail};
+
+    lcp_os_who_self(who, sizeof(who));
+    snprintf(detail, sizeof(detail), "%s %s%s%s", edit->name, change,
+             how != NULL ? ", " : "", how != NULL ? how : "");
+    return store->ops->audit_add(store, &audit);
+}
+
 static enum lcp_err
 write_pin(struct lcp_store *store, const struct edit *edit)
 {
-    char who[LCP_AUDIT_TEXT_MAX], detail[LCP_AUDIT_TEXT_MAX];
-    struct lcp_audit audit = {.wall_ms = lcp_os_wall_ms(),
-                              .who = who,
-                              .what = "peer trust",
-                              .detail = detail};
     enum lcp_err err = store->ops->pin_put(store, edit->name, &edit->key, "trusted",
-                                           audit.wall_ms);
+                                           lcp_os_wall_ms());
 
-    lcp_os_who_self(who, sizeof(who));
-    snprintf(detail, sizeof(detail), "%s %s, %s", edit->name, edit->fingerprint,
-             edit->how);
-    return err == LCP_OK ? store->ops->audit_add(store, &audit) : err;
+    if (err != LCP_OK)
+        return err;
+    return write_audit(store, "peer trust", edit, edit->fingerprint, edit->how);
 }
 
 static enum lcp_err
@@ -323,7 +331,12 @@ write_version(struct lcp_store *store, const struct edit *edit)
     enum lcp_err err = store->ops->peer_get(store, edit->name, &row);
 
     row.version = edit->version;
-    return err == LCP_OK ? store->ops->peer_put(store, edit->name, &row) : err;
+    if (err == LCP_OK)
+        err = store->ops->peer_put(store, edit->name, &row);
+    if (err != LCP_OK)
+        return err;
+    return write_audit(store, "peer version", edit,
+                       edit->version == LCP_VERSION_1_2 ? "1.2" : "1.1", NULL);
 }
 
 static int

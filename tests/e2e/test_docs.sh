@@ -195,7 +195,7 @@ check_completions()
         grep -vx ack >"$tmp/page"
     same "lcp.fish completes every command" "$tmp/program.rest" "$tmp/page"
     for file in lcp.bash _lcp lcp.fish; do
-        sed 's/ -l \([a-z]\)/ --\1/' "$root/share/completions/$file" |
+        sed '/^complete/s/ -l \([a-z]\)/ --\1/' "$root/share/completions/$file" |
             grep -oE -- '--[a-z][a-z-]*' >"$tmp/page"
         sed -n 's/^\.It Fl -\([a-z-]*\).*/--\1/p' "$root/man/lcp.1" |
             grep -vxE -- '--(peer-ip|my-ip|port|pretty)' >"$tmp/program"
