@@ -73,8 +73,8 @@ struct lcp_core_peer_view {
     bool has_key;
     uint8_t key[LCP_KEY_BYTES];
     enum lcp_version version;
-    bool
-        has_fresh_hello; /* a verified HELLO echoed a nonce of ours in the last 150 s */
+    bool has_fresh_hello; /* a verified HELLO echoed a nonce of ours from the last
+                             150 s (peer_timeout and a heartbeat) */
     bool is_online; /* unforgeable sign of life within peer_timeout; of an LCP/1.2 peer
                        that is a fresh HELLO */
     bool is_away;   /* all tries of a message unanswered and no sign of life since its
@@ -131,13 +131,14 @@ enum lcp_counter {
     LCP_COUNT_HELLO_STALE, /* verified, echoing none, or an old one */
     LCP_COUNT_HELLO_REPEATED,  /* dropped: nonce already heard, or one is being verified
                                 */
-    LCP_COUNT_BAD_HELLO,       /* form, or not for us */
+    LCP_COUNT_BAD_HELLO,       /* says type hello, but form, or not for us */
     LCP_COUNT_RECEIPTS,        /* that arrived */
     LCP_COUNT_BAD_RECEIPT,     /* form, or not for us */
     LCP_COUNT_RECEIPT_FOREIGN, /* entries verified that speak of nothing of ours:
                                   unknown id, other digest, other peer's message */
-    LCP_COUNT_ACK_NOT_ENOUGH,  /* of a message to an LCP/1.2 peer: stops retransmission,
-                                  settles nothing */
+    LCP_COUNT_ACK_NOT_ENOUGH,  /* of a message to an LCP/1.2 peer: stops retransmission
+                                  (PARKED), settles nothing; the next round asks
+                                  again */
     LCP_COUNT_NOT_TAKEN,       /* verified and refused with a signed word */
     LCP_COUNT_SECOND_CHANCE,   /* throttled, came again, got through */
     LCP_COUNT_BAD_HEARTBEAT,   /* with a payload that is no HELLO: not acknowledged */
@@ -173,10 +174,11 @@ enum lcp_output_kind {
                         payload come at most once a minute and peer, those with are
                         charged to its bucket */
     /* LCP/1.2 */
-    LCP_OUT_HELLO_SIGN, /* build a HELLO with nonce, echo, has_echo and send it behind
-                           `header` to `to`; there is nothing to report */
+    LCP_OUT_HELLO_SIGN, /* every HEARTBEAT of ours: build a HELLO with nonce, echo,
+                           has_echo and send it behind `header` to `to`; there is
+                           nothing to report */
     LCP_OUT_HELLO,   /* verify the HELLO in payload (message: const struct lcp_hello *);
-                        then lcp_core_hello */
+                        then lcp_core_hello, in any case: one runs for each peer */
     LCP_OUT_RECEIPT, /* verify the RECEIPT in payload (message: const struct
                         lcp_receipt *), apply and commit it; then lcp_core_receipt */
     LCP_OUT_NEWS,    /* a good time to tell the peer what became of its messages: then
@@ -218,7 +220,7 @@ struct lcp_output {
 
 /* Bytes of memory for these limits (zeros take defaults), 16-byte aligned use. */
 LCP_API size_t lcp_core_size(const struct lcp_core_limits *limits);
-/* memory must live as long as the core; about 3 MiB with the defaults. LCP_EINVAL: a
+/* memory must live as long as the core; about 4 MiB with the defaults. LCP_EINVAL: a
  * bad name or alias, or too little memory. */
 LCP_API LCP_MUST_USE enum lcp_err lcp_core_init(void *memory, size_t size,
                                                 const struct lcp_core_config *config,
@@ -286,8 +288,11 @@ LCP_API void lcp_core_receipt(struct lcp_core *core, uint64_t now_ms, uint64_t t
 /* There are states of received messages that this peer has not acknowledged to know. */
 LCP_API void lcp_core_news(struct lcp_core *core, uint64_t now_ms, uint32_t peer);
 /* Answers NEWS with a signed receipt, retried like a message. number has the top bit
- * set and ends as SETTLED (the peer has it) or PARKED (NEWS comes again by itself).
- * Errors as lcp_core_offer; then NEWS comes again. */
+ * set and ends as SETTLED (the peer has it; NEWS comes at once again, until
+ * lcp_core_no_news says that nothing is left) or PARKED (NEWS comes again by itself, in
+ * the next round or when the peer shows life). LCP_EFULL: NEWS comes again within a
+ * second. LCP_ENOTFOUND: the peer is gone, or no NEWS was out for it. LCP_EEXIST,
+ * LCP_EINVAL: number or size; answer with lcp_core_no_news. */
 LCP_API LCP_MUST_USE enum lcp_err lcp_core_offer_receipt(struct lcp_core *core,
                                                          uint64_t now_ms, uint32_t peer,
                                                          uint64_t number,

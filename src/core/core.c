@@ -184,6 +184,7 @@ init_tables(struct lcp_core *core)
     lcp_again_init(&core->bad, BAD_UNIT_MS, draw_hash_key(&core->nonces));
     lcp_purses_init_all(&core->purses, core->now_ms);
     lcp_list_init(&core->wanting);
+    lcp_list_init(&core->wanting_idle);
     lcp_links_init(core->wanting_links, core->config.limits.peers_max);
 }
 

@@ -10,7 +10,8 @@
 enum {
     BEAT_SPREAD_PERCENT = 10,
     ROUND_SPREAD_PERCENT = 20,
-    SIGN_PAUSE_MS = 1000, /* between heartbeats that signs of life call for */
+    MANY_SPREAD_PERCENT = 50, /* what many peers began together must not stay so */
+    SIGN_PAUSE_MS = 1000,     /* between heartbeats that signs of life call for */
     /* A thousand peers that come back at once are greeted within a second: so many at
      * once, then one after the other. */
     GREETING_GAP_MS = 1,
@@ -57,6 +58,7 @@ lcp_live_start(struct lcp_core *core, uint32_t peer)
     p->life_ms = p->told_ms = p->beat_ms = core->now_ms;
     p->beat_due_ms = take_turn(core);
     p->is_greeting = true;
+    p->is_idle = true; /* until it is heard */
     p->silence_due_ms = core->now_ms + core->config.peer_timeout_ms;
     p->round_due_ms = p->retry_due_ms = LCP_NEVER;
     p->backoff_ms = core->config.probe_min_ms;
@@ -86,8 +88,11 @@ static void
 plan_beat(struct lcp_core *core, struct lcp_peer *p, uint64_t from_ms)
 {
     uint64_t pause = p->is_away ? p->beat_backoff_ms : core->config.heartbeat_ms;
+    bool is_first = p->is_greeting && lcp_has_many_peers(core);
 
-    p->beat_due_ms = from_ms + lcp_draw_spread(&core->draw, pause, BEAT_SPREAD_PERCENT);
+    p->beat_due_ms = from_ms + lcp_draw_spread(&core->draw, pause,
+                                               is_first ? MANY_SPREAD_PERCENT
+                                                        : BEAT_SPREAD_PERCENT);
 }
 
 static void
@@ -98,9 +103,9 @@ beat(struct lcp_core *core, uint32_t peer)
 
     p->next_beat = (p->next_beat + 1) % LCP_BEATS_REMEMBERED;
     p->told_ms = p->beat_ms = core->now_ms;
-    p->is_greeting = false;
     lcp_greet_sign(core, peer, lcp_seqs_renew(&core->seqs, item, core->now_ms));
     plan_beat(core, p, core->now_ms);
+    p->is_greeting = false;
     if (p->is_away) /* ever more rarely */
         p->beat_backoff_ms = later(
             earlier(2 * p->beat_backoff_ms, core->config.probe_max_ms),
@@ -124,6 +129,15 @@ lcp_live_greet(struct lcp_core *core, uint32_t peer)
     p->is_greeting = true;
     p->beat_due_ms = turn;
     lcp_live_rearm(core, peer);
+}
+
+void
+lcp_live_greet_first(struct lcp_core *core, uint32_t peer)
+{
+    const struct lcp_peer *p = lcp_core_row(core, peer);
+
+    if (p->is_greeting && p->beat_due_ms > core->now_ms)
+        beat(core, peer);
 }
 
 void
@@ -235,6 +249,7 @@ show_life(struct lcp_core *core, uint32_t peer)
 
     p->life_ms = core->now_ms;
     p->was_heard = true;
+    lcp_window_set_idle(core, peer, false);
     if (p->is_away)
         wake(core, peer);
     if (p->silence_due_ms == LCP_NEVER)
@@ -313,6 +328,7 @@ void
 lcp_live_away(struct lcp_core *core, uint32_t peer)
 {
     lcp_core_row(core, peer)->is_away = true;
+    lcp_window_set_idle(core, peer, true);
     lcp_live_round(core, peer);
 }
 
@@ -334,6 +350,12 @@ silence_step(struct lcp_core *core, uint32_t peer)
 
 /* Rounds. */
 
+static uint32_t
+round_spread(const struct lcp_core *core)
+{
+    return lcp_has_many_peers(core) ? MANY_SPREAD_PERCENT : ROUND_SPREAD_PERCENT;
+}
+
 void
 lcp_live_round(struct lcp_core *core, uint32_t peer)
 {
@@ -345,7 +367,7 @@ lcp_live_round(struct lcp_core *core, uint32_t peer)
     if (p->round_due_ms != LCP_NEVER || !(has_mail || (p->has_news && !p->is_away)))
         return;
     p->round_due_ms = core->now_ms +
-                      lcp_draw_spread(&core->draw, pause, ROUND_SPREAD_PERCENT);
+                      lcp_draw_spread(&core->draw, pause, round_spread(core));
     if (p->is_away)
         p->backoff_ms = earlier(2 * pause, core->config.probe_max_ms);
     lcp_live_rearm(core, peer);
@@ -361,7 +383,9 @@ round_step(struct lcp_core *core, uint32_t peer)
         lcp_window_restart(core, peer);
     else if (p->is_away && (p->has_parked || p->has_more) &&
              !lcp_window_probe(core, peer))
-        p->round_due_ms = core->now_ms + core->config.probe_min_ms;
+        p->round_due_ms = core->now_ms + lcp_draw_spread(&core->draw,
+                                                         core->config.probe_min_ms,
+                                                         round_spread(core));
     lcp_news_want(core, peer);
 }
 

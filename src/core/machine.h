@@ -31,6 +31,12 @@ enum {
     LCP_ANSWERS_MAX = 64,        /* that a caller hands over before it polls */
     LCP_RETRY_MS = 500,          /* after storage failed: "within a second" */
 
+    /* What peers that may be dead hold together at most, if that is no more than a
+     * quarter of all; few peers never notice. */
+    LCP_IDLE_PLACES = 256,
+    LCP_IDLE_BYTES = 2 << 20,
+    LCP_FEW_PEERS = LCP_IDLE_PLACES / LCP_CWND_START,
+
     /* 512 KiB: at 50,000 forged packets a second it reaches back two seconds. */
     LCP_AGAIN_SETS = 16384,
     LCP_BAD_SETS = 2048,
@@ -64,13 +70,15 @@ struct lcp_core {
     struct lcp_strangers strangers;
     struct lcp_staged staged;
 
-    /* Peers that want a REFILL, each once, in turn. */
-    struct lcp_list wanting;
+    /* Peers that want a REFILL, each once, in turn: those that were heard before those
+     * that may be dead. */
+    struct lcp_list wanting, wanting_idle;
     struct lcp_link *wanting_links;
 
-    /* In windows, reserved or promised to a REFILL, all peers together. */
-    uint32_t taken;
-    size_t taken_bytes;
+    /* In windows, reserved or promised to a REFILL, all peers together; and how much of
+     * it peers hold that may be dead. */
+    uint32_t taken, idle_taken;
+    size_t taken_bytes, idle_bytes;
     uint32_t ephemerals, ephemerals_max;
 
     uint64_t greet_ms;    /* turn of the next greeting */
@@ -150,9 +158,15 @@ void lcp_news_parked(struct lcp_core *core, uint32_t peer);
 /* Free places in the peer's window. */
 uint32_t lcp_window_places(const struct lcp_core *core, const struct lcp_peer *p);
 uint32_t lcp_window_size(const struct lcp_core *core, const struct lcp_peer *p);
-bool lcp_window_has_room(const struct lcp_core *core, size_t bytes);
-void lcp_window_take(struct lcp_core *core, uint32_t count, size_t bytes);
-void lcp_window_give(struct lcp_core *core, uint32_t count, size_t bytes);
+/* Places and bytes left for such a peer, all limits together. */
+uint32_t lcp_window_places_left(const struct lcp_core *core, bool is_idle);
+size_t lcp_window_bytes_left(const struct lcp_core *core, bool is_idle);
+void lcp_window_take(struct lcp_core *core, struct lcp_peer *p, uint32_t count,
+                     size_t bytes);
+void lcp_window_give(struct lcp_core *core, struct lcp_peer *p, uint32_t count,
+                     size_t bytes);
+/* The peer was heard, or fell silent. */
+void lcp_window_set_idle(struct lcp_core *core, uint32_t peer, bool is_idle);
 /* Gives a slot's place back; what becomes of the slot is the caller's. */
 void lcp_window_leave(struct lcp_core *core, uint32_t slot);
 /* An ACK of the transmission `item` came: SETTLED, if an ACK is enough. */
@@ -184,6 +198,8 @@ bool lcp_window_can_refill(const struct lcp_core *core);
 void lcp_window_restart(struct lcp_core *core, uint32_t peer);
 /* Asks for queued rows if there is a reason and room. */
 void lcp_window_want(struct lcp_core *core, uint32_t peer);
+/* No longer: before it is deleted, or becomes one of the others. */
+void lcp_window_unwant(struct lcp_core *core, uint32_t peer);
 /* One queued message to a peer that is away; false: not now. */
 bool lcp_window_probe(struct lcp_core *core, uint32_t peer);
 /* The peer asked to be left alone for so long. */
@@ -198,6 +214,8 @@ void lcp_live_step(struct lcp_core *core, uint32_t peer);
 void lcp_live_rearm(struct lcp_core *core, uint32_t peer);
 /* A HELLO to the peer at once, or when its turn comes: many do not go together. */
 void lcp_live_greet(struct lcp_core *core, uint32_t peer);
+/* Somebody wants to write to it: if its turn has not come yet, it has now. */
+void lcp_live_greet_first(struct lcp_core *core, uint32_t peer);
 /* Greets the peer, and probes it now if mail waits for it. */
 void lcp_live_hurry(struct lcp_core *core, uint32_t peer);
 /* The peer did something that a stranger cannot forge. */
@@ -224,6 +242,12 @@ static inline struct lcp_peer *
 lcp_core_row(struct lcp_core *core, uint32_t peer)
 {
     return &core->peers.rows[peer];
+}
+
+static inline bool
+lcp_has_many_peers(const struct lcp_core *core)
+{
+    return core->peers.cap - core->peers.free.count > LCP_FEW_PEERS;
 }
 
 static inline bool

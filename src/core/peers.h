@@ -87,6 +87,9 @@ struct lcp_peer {
     /* Its window. */
     struct lcp_cwnd cwnd;
     uint64_t later_ms; /* it asked to be left alone until then */
+    bool is_idle;      /* away, or not heard yet: what it holds is limited */
+    uint32_t held;     /* of the machine's places */
+    size_t held_bytes;
     uint32_t inflight, ephemerals;
     uint32_t probe; /* the slot that probes while it is away, or LCP_NONE */
     uint32_t reserved;

@@ -20,46 +20,69 @@ wants_refill(const struct lcp_core *core, const struct lcp_peer *p)
            p->retry_due_ms == LCP_NEVER && lcp_window_places(core, p) > 0;
 }
 
+static struct lcp_list *
+list_of(struct lcp_core *core, const struct lcp_peer *p)
+{
+    return p->is_idle ? &core->wanting_idle : &core->wanting;
+}
+
 void
 lcp_window_want(struct lcp_core *core, uint32_t peer)
 {
-    if (wants_refill(core, lcp_core_row(core, peer)) &&
-        !lcp_is_listed(core->wanting_links, peer))
-        lcp_list_push(&core->wanting, core->wanting_links, peer);
+    const struct lcp_peer *p = lcp_core_row(core, peer);
+
+    if (wants_refill(core, p) && !lcp_is_listed(core->wanting_links, peer))
+        lcp_list_push(list_of(core, p), core->wanting_links, peer);
+}
+
+void
+lcp_window_unwant(struct lcp_core *core, uint32_t peer)
+{
+    if (lcp_is_listed(core->wanting_links, peer))
+        lcp_list_remove(list_of(core, lcp_core_row(core, peer)), core->wanting_links,
+                        peer);
+}
+
+/* The first row of a refill always fits, however large it is. */
+static bool
+has_room(const struct lcp_core *core, bool is_idle)
+{
+    return lcp_window_places_left(core, is_idle) > 0 &&
+           lcp_window_bytes_left(core, is_idle) >= LCP_PAYLOAD_MAX;
 }
 
 bool
 lcp_window_can_refill(const struct lcp_core *core)
 {
-    /* The first row of a refill always fits, however large it is. */
-    return core->wanting.count > 0 && lcp_window_has_room(core, LCP_PAYLOAD_MAX);
+    return (core->wanting.count > 0 && has_room(core, false)) ||
+           (core->wanting_idle.count > 0 && has_room(core, true));
 }
 
 static void
 refill(struct lcp_core *core, uint32_t peer, uint64_t after, uint32_t count)
 {
-    const struct lcp_core_limits *limits = &core->config.limits;
     struct lcp_peer *p = lcp_core_row(core, peer);
     struct lcp_output *out = lcp_core_stage(core, LCP_OUT_REFILL, peer);
 
     out->after = after;
-    out->count = (uint32_t)least(count, limits->inflight_max - core->taken);
+    out->count = (uint32_t)least(count, lcp_window_places_left(core, p->is_idle));
     /* Not all that is free, or peers could only refill one after the other. */
     out->bytes_max = least((size_t)out->count * LCP_PAYLOAD_MAX,
-                           limits->inflight_bytes_max - core->taken_bytes);
+                           lcp_window_bytes_left(core, p->is_idle));
     p->is_refilling = true;
     p->is_told_more = p->is_restarted = false;
     p->offered = 0;
     p->promised = out->count;
     p->promised_bytes = out->bytes_max;
-    lcp_window_take(core, p->promised, p->promised_bytes);
+    lcp_window_take(core, p, p->promised, p->promised_bytes);
 }
 
-bool
-lcp_window_refill_step(struct lcp_core *core)
+/* The next one that still wants. */
+static bool
+refill_from(struct lcp_core *core, struct lcp_list *list, bool is_idle)
 {
-    while (lcp_window_can_refill(core)) {
-        uint32_t peer = lcp_list_pop(&core->wanting, core->wanting_links);
+    while (list->count > 0 && has_room(core, is_idle)) {
+        uint32_t peer = lcp_list_pop(list, core->wanting_links);
         const struct lcp_peer *p = lcp_core_row(core, peer);
 
         if (wants_refill(core, p)) {
@@ -71,12 +94,19 @@ lcp_window_refill_step(struct lcp_core *core)
 }
 
 bool
+lcp_window_refill_step(struct lcp_core *core)
+{
+    return refill_from(core, &core->wanting, false) ||
+           refill_from(core, &core->wanting_idle, true);
+}
+
+bool
 lcp_window_probe(struct lcp_core *core, uint32_t peer)
 {
     struct lcp_peer *p = lcp_core_row(core, peer);
 
     if (p->is_refilling || p->probe != LCP_NONE || lcp_window_places(core, p) == 0 ||
-        !lcp_window_has_room(core, LCP_PAYLOAD_MAX))
+        !has_room(core, p->is_idle))
         return false;
     /* What the refill finds says anew whether anything waits. */
     p->has_more = p->has_parked = false;
@@ -120,7 +150,7 @@ end_refill(struct lcp_core *core, uint32_t peer)
     if (p == NULL || !p->is_refilling)
         return false;
     p->is_refilling = false;
-    lcp_window_give(core, p->promised, p->promised_bytes);
+    lcp_window_give(core, p, p->promised, p->promised_bytes);
     p->promised = 0;
     p->promised_bytes = 0;
     lcp_peers_release(&core->peers, peer);

@@ -4,7 +4,8 @@
  */
 #include "core/rto.h"
 
-enum { SAMPLE_MAX_MS = 1000000 };
+/* No wait is longer. What took longer was a stall, and would be felt for long. */
+enum { SAMPLE_MAX_MS = 3000 };
 
 void
 lcp_rto_note(struct lcp_rto *rto, uint64_t rtt_ms)

@@ -15,28 +15,86 @@ least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+static size_t
+most(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Places. */
+
 void
-lcp_window_take(struct lcp_core *core, uint32_t count, size_t bytes)
+lcp_window_take(struct lcp_core *core, struct lcp_peer *p, uint32_t count, size_t bytes)
 {
     core->taken += count;
     core->taken_bytes += bytes;
+    p->held += count;
+    p->held_bytes += bytes;
+    if (p->is_idle) {
+        core->idle_taken += count;
+        core->idle_bytes += bytes;
+    }
 }
 
 void
-lcp_window_give(struct lcp_core *core, uint32_t count, size_t bytes)
+lcp_window_give(struct lcp_core *core, struct lcp_peer *p, uint32_t count, size_t bytes)
 {
+    assert(p->held >= count && p->held_bytes >= bytes);
     assert(core->taken >= count && core->taken_bytes >= bytes);
     core->taken -= count;
     core->taken_bytes -= bytes;
+    p->held -= count;
+    p->held_bytes -= bytes;
+    if (p->is_idle) {
+        assert(core->idle_taken >= count && core->idle_bytes >= bytes);
+        core->idle_taken -= count;
+        core->idle_bytes -= bytes;
+    }
 }
 
-bool
-lcp_window_has_room(const struct lcp_core *core, size_t bytes)
+void
+lcp_window_set_idle(struct lcp_core *core, uint32_t peer, bool is_idle)
 {
-    const struct lcp_core_limits *limits = &core->config.limits;
+    struct lcp_peer *p = lcp_core_row(core, peer);
+    uint32_t held = p->held;
+    size_t held_bytes = p->held_bytes;
 
-    return core->taken < limits->inflight_max &&
-           core->taken_bytes + bytes <= limits->inflight_bytes_max;
+    if (p->is_idle == is_idle)
+        return;
+    lcp_window_give(core, p, held, held_bytes);
+    lcp_window_unwant(core, peer);
+    p->is_idle = is_idle;
+    lcp_window_take(core, p, held, held_bytes);
+    lcp_window_want(core, peer);
+}
+
+uint32_t
+lcp_window_places_left(const struct lcp_core *core, bool is_idle)
+{
+    uint32_t max = core->config.limits.inflight_max;
+    uint32_t idle_max = (uint32_t)least(max, most(max / 4, LCP_IDLE_PLACES));
+    uint32_t left = core->taken < max ? max - core->taken : 0;
+    uint32_t idle_left = core->idle_taken < idle_max ? idle_max - core->idle_taken : 0;
+
+    return is_idle && idle_left < left ? idle_left : left;
+}
+
+size_t
+lcp_window_bytes_left(const struct lcp_core *core, bool is_idle)
+{
+    size_t max = core->config.limits.inflight_bytes_max;
+    size_t idle_max = least(max, most(max / 4, LCP_IDLE_BYTES));
+    size_t left = core->taken_bytes < max ? max - core->taken_bytes : 0;
+    size_t idle_left = core->idle_bytes < idle_max ? idle_max - core->idle_bytes : 0;
+
+    return is_idle && idle_left < left ? idle_left : left;
+}
+
+static bool
+has_room(const struct lcp_core *core, const struct lcp_peer *p, size_t bytes)
+{
+    return lcp_window_places_left(core, p->is_idle) > 0 &&
+           lcp_window_bytes_left(core, p->is_idle) >= bytes;
 }
 
 static uint32_t
@@ -49,9 +107,13 @@ uint32_t
 lcp_window_size(const struct lcp_core *core, const struct lcp_peer *p)
 {
     uint32_t max = size_max(core, p);
+    uint32_t peers = core->peers.cap - core->peers.free.count;
 
     if (core->config.is_timing_fixed)
         return core->config.window_max;
+    /* Of very many that may be dead each tries its luck with a little. */
+    if (!p->was_heard && lcp_has_many_peers(core))
+        max = (uint32_t)least(max, most(LCP_IDLE_PLACES / peers, 1));
     return p->cwnd.size < max ? p->cwnd.size : max;
 }
 
@@ -73,12 +135,14 @@ lcp_core_reserve(struct lcp_core *core, uint64_t now_ms, uint32_t peer, size_t b
     struct lcp_peer *p = lcp_peers_at(&core->peers, peer);
 
     lcp_core_enter(core, now_ms);
+    if (p != NULL)
+        lcp_live_greet_first(core, peer);
     if (p == NULL || p->is_away || p->has_more || p->is_refilling ||
-        lcp_window_places(core, p) == 0 || !lcp_window_has_room(core, bytes))
+        lcp_window_places(core, p) == 0 || !has_room(core, p, bytes))
         return false;
     p->reserved++;
     p->reserved_bytes += bytes;
-    lcp_window_take(core, 1, bytes);
+    lcp_window_take(core, p, 1, bytes);
     return true;
 }
 
@@ -94,7 +158,7 @@ drop_reservation(struct lcp_core *core, uint32_t peer, size_t bytes)
     p->reserved--;
     bytes = p->reserved == 0 ? p->reserved_bytes : least(bytes, p->reserved_bytes);
     p->reserved_bytes -= bytes;
-    lcp_window_give(core, 1, bytes);
+    lcp_window_give(core, p, 1, bytes);
 }
 
 void
@@ -121,9 +185,9 @@ claim_place(struct lcp_core *core, struct lcp_peer *p, size_t bytes)
 
         p->promised--;
         p->promised_bytes -= back;
-        lcp_window_give(core, 1, back);
+        lcp_window_give(core, p, 1, back);
     }
-    return lcp_window_places(core, p) > 0 && lcp_window_has_room(core, bytes);
+    return lcp_window_places(core, p) > 0 && has_room(core, p, bytes);
 }
 
 static bool
@@ -144,7 +208,7 @@ lcp_window_enter(struct lcp_core *core, uint32_t peer, uint64_t number,
     uint32_t slot = lcp_outq_enter(&core->outq, peer, number, payload);
 
     if (!lcp_is_ephemeral(number)) {
-        lcp_window_take(core, 1, payload.len);
+        lcp_window_take(core, lcp_core_row(core, peer), 1, payload.len);
         lcp_core_row(core, peer)->inflight++;
     }
     lcp_heap_set(&core->timers, slot, core->now_ms);
@@ -225,7 +289,7 @@ lcp_window_leave(struct lcp_core *core, uint32_t slot)
     p->inflight--;
     if (p->probe == slot)
         p->probe = LCP_NONE;
-    lcp_window_give(core, 1, s->payload.len);
+    lcp_window_give(core, p, 1, s->payload.len);
 }
 
 /* The peer answered a transmission of this slot. */
@@ -375,6 +439,7 @@ lcp_window_clear(struct lcp_core *core, uint32_t peer)
 {
     const struct lcp_list *slots = &core->outq.of_peer[peer];
 
+    lcp_window_unwant(core, peer);
     while (slots->head != LCP_NONE) {
         uint32_t slot = slots->head;
         const struct lcp_slot *s = &core->outq.slots[slot];

@@ -59,8 +59,8 @@ struct rig {
 
     struct rig_tx tx[RIG_TX];
     size_t tx_count;
-    struct lcp_output last[LCP_OUT_ALARM + 1]; /* of each kind */
-    uint32_t kinds[LCP_OUT_ALARM + 1];
+    struct lcp_output last[LCP_OUT_VERSION + 1]; /* of each kind */
+    uint32_t kinds[LCP_OUT_VERSION + 1];
     bool traces_beats;
     char trace[RIG_TRACE];
     size_t trace_len;
@@ -229,6 +229,8 @@ rig_sent(struct rig *rig, const struct lcp_output *out)
         rig_say(rig, "p%u data %" PRIu64 "\n", (unsigned)peer, tx->number);
     } else if (frame.type == LCP_PACKET_ACK) {
         rig_say(rig, "p%u ack %u\n", (unsigned)peer, (unsigned)frame.seq);
+    } else if (frame.type == LCP_PACKET_RECEIPT) {
+        rig_say(rig, "p%u receipt\n", (unsigned)peer);
     } else if (rig->traces_beats) {
         rig_say(rig, "p%u beat\n", (unsigned)peer);
     }
@@ -248,6 +250,7 @@ rig_take(struct rig *rig, const struct lcp_output *out)
     rig->last[out->kind] = *out;
     switch (out->kind) {
     case LCP_OUT_TX:
+    case LCP_OUT_HELLO_SIGN:
         rig_sent(rig, out);
         break;
     case LCP_OUT_ADMIT:
@@ -276,6 +279,18 @@ rig_take(struct rig *rig, const struct lcp_output *out)
         break;
     case LCP_OUT_ALARM:
         rig_say(rig, "p%u alarm %d\n", peer, (int)out->alarm);
+        break;
+    case LCP_OUT_HELLO:
+        rig_say(rig, "p%u hello?\n", peer);
+        break;
+    case LCP_OUT_RECEIPT:
+        rig_say(rig, "p%u receipt?\n", peer);
+        break;
+    case LCP_OUT_NEWS:
+        rig_say(rig, "p%u news?\n", peer);
+        break;
+    case LCP_OUT_VERSION:
+        rig_say(rig, "p%u speaks 1.2\n", peer);
         break;
     }
 }

@@ -163,7 +163,8 @@ a_heartbeat_is_answered_nine_bytes_for_nine(void)
 
     with_peers(1, true);
     rig_run(&rig, 20);
-    rig_packet(&rig, 0, LCP_PACKET_HEARTBEAT, 0xfeedbeef, "a hello we do not know yet");
+    rig_packet(&rig, 0, LCP_PACKET_HEARTBEAT, 1, "a message whose type was damaged");
+    rig_packet(&rig, 0, LCP_PACKET_HEARTBEAT, 0xfeedbeef, "");
     rig_hush(&rig);
     rig_poll(&rig);
     rig_expect(&rig, "answer", "  1020 p0 ack 4276993775\n");
@@ -171,7 +172,8 @@ a_heartbeat_is_answered_nine_bytes_for_nine(void)
     CHECK(lcp_frame_decode(lcp_span(rig.last[LCP_OUT_TX].header, LCP_HEADER_BYTES),
                            &frame) == LCP_OK);
     CHECK(frame.type == LCP_PACKET_ACK);
-    CHECK(rig_counter(&rig, LCP_COUNT_HEARTBEATS) == 1);
+    CHECK(rig_counter(&rig, LCP_COUNT_HEARTBEATS) == 2);
+    CHECK(rig_counter(&rig, LCP_COUNT_BAD_HEARTBEAT) == 1);
     rig_free(&rig);
 }
 
@@ -209,14 +211,15 @@ our_own_sleep_is_not_the_peers_silence(void)
     for (int i = 0; i < 8; i++)
         rig_queue(&rig, 0);
     rig_run(&rig, 700);
-    CHECK(rig_count_tx(&rig, 0, 0, LCP_PACKET_DATA) == 16);
+    /* The greeting measured 10 ms, so the waits are 0.2, 0.4, 0.8 s. */
+    CHECK(rig_count_tx(&rig, 0, 0, LCP_PACKET_DATA) == 24);
     from = rig.tx_count;
     rig.now_ms += 3600000; /* SIGSTOP, an hour, SIGCONT */
     rig_poll(&rig);
     CHECK(rig_counter(&rig, LCP_COUNT_SLEPT) == 1);
     CHECK(rig.kinds[LCP_OUT_OFFLINE] == 0 && rig.kinds[LCP_OUT_PARKED] == 0);
     CHECK(rig_count_tx(&rig, from, 0, LCP_PACKET_DATA) ==
-          8); /* the third tries, no storm */
+          8); /* the fourth tries, no storm */
     CHECK(rig_view(&rig, 1).silent_ms < 3000);
     CHECK(lcp_core_next_ms(rig.core) > rig.now_ms);
     CHECK(lcp_core_next_ms(rig.core) <= rig.now_ms + 2000);

@@ -106,35 +106,11 @@ a_full_table_says_so(void)
     free(memory);
 }
 
-static void
-the_round_trip_is_smoothed_as_rfc_6298_says(void)
-{
-    struct lcp_peer peer = {.rtt_8th = 0};
-
-    CHECK(lcp_peer_rtt_ms(&peer) == 0);
-    lcp_peer_note_rtt(&peer, 0); /* zero would mean unknown */
-    CHECK(lcp_peer_rtt_ms(&peer) == 1);
-    peer.rtt_8th = 0;
-    lcp_peer_note_rtt(&peer, 100);
-    CHECK(lcp_peer_rtt_ms(&peer) == 100);
-    lcp_peer_note_rtt(&peer, 180); /* 7/8 x 100 + 1/8 x 180 */
-    CHECK(lcp_peer_rtt_ms(&peer) == 110);
-    for (int i = 0; i < 200; i++)
-        lcp_peer_note_rtt(&peer, 20);
-    CHECK(lcp_peer_rtt_ms(&peer) >= 20 && lcp_peer_rtt_ms(&peer) <= 21);
-    lcp_peer_note_rtt(&peer, UINT64_MAX); /* an hour late: bounded */
-    CHECK(lcp_peer_rtt_ms(&peer) <= 125020);
-    for (int i = 0; i < 500; i++)
-        lcp_peer_note_rtt(&peer, 1);
-    CHECK(lcp_peer_rtt_ms(&peer) == 1);
-}
-
 int
 main(void)
 {
     a_peer_is_found_by_name_endpoint_and_key();
     a_deleted_peer_is_found_by_nothing_and_its_index_rests();
     a_full_table_says_so();
-    the_round_trip_is_smoothed_as_rfc_6298_says();
     return check_end("peers");
 }
