@@ -103,10 +103,10 @@ LCP_MUST_USE enum lcp_err lcp_cli_path(const struct lcp_cli *cli, const char *na
 enum { LCP_QUESTION_MAX = 2048 };
 
 /* Puts the question (text for people, ending with a newline) and asks for this word,
- * unless --yes was given. 0 and *how ("typed" or "--yes", for the audit record), or
- * exit 9 with the refusal told. */
-LCP_MUST_USE int lcp_confirm(struct lcp_cli *cli, const char *question,
-                             const char *word, const char **how);
+ * unless --yes was given; what: "peer trust". 0 and *how ("typed" or "--yes", for the
+ * audit record), or exit 9 with the refusal told. */
+LCP_MUST_USE int lcp_confirm(struct lcp_cli *cli, const char *what,
+                             const char *question, const char *word, const char **how);
 
 /* ---- words ---- */
 

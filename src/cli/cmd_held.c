@@ -194,7 +194,7 @@ run_release(struct lcp_cli *cli)
     if (code != LCP_EXIT_DONE)
         return code;
     snprintf(word, sizeof(word), "%" PRIu64, number);
-    code = lcp_confirm(cli, question, word, &how);
+    code = lcp_confirm(cli, "release", question, word, &how);
     if (code != LCP_EXIT_DONE)
         return code;
     lcp_ask_begin(&ask, "RELEASE");

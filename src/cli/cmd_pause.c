@@ -67,7 +67,7 @@ run_resume(struct lcp_cli *cli)
                     sizeof(shown));
     snprintf(question, sizeof(question), "Mail of %s goes to the agent again.\n",
              shown);
-    code = lcp_confirm(cli, question, name == NULL ? "resume" : name, &how);
+    code = lcp_confirm(cli, "resume", question, name == NULL ? "resume" : name, &how);
     if (code == LCP_EXIT_DONE)
         code = ask(cli, "RESUME", name, how, &reply);
     return code == LCP_EXIT_DONE ? report(cli, reply) : code;

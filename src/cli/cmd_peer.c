@@ -272,7 +272,7 @@ run_trust(struct lcp_cli *cli)
              "From now on %s is who signs with the key\n    %s\nCompare it with what "
              "its owner tells you over another channel.\n",
              name, fingerprint);
-    code = lcp_confirm(cli, question, name, &how);
+    code = lcp_confirm(cli, "peer trust", question, name, &how);
     if (code == LCP_EXIT_DONE)
         code = lcp_peer_trust(cli, name, fingerprint, how, &is_running);
     return code == LCP_EXIT_DONE ? report(cli, "trusted", name, is_running) : code;

@@ -9,8 +9,8 @@
 enum { WORD_MAX = 4 * LCP_NAME_MAX };
 
 int
-lcp_confirm(struct lcp_cli *cli, const char *question, const char *word,
-            const char **how)
+lcp_confirm(struct lcp_cli *cli, const char *what, const char *question,
+            const char *word, const char **how)
 {
     char text[LCP_QUESTION_MAX + WORD_MAX + 64], answer[WORD_MAX];
     enum lcp_err err;
@@ -26,7 +26,7 @@ lcp_confirm(struct lcp_cli *cli, const char *question, const char *word,
         return lcp_fail(cli, LCP_EXIT_UNCONFIRMED, "unconfirmed",
                         "run it at a terminal; --yes does without, and is recorded",
                         "%s is for a person to do, and there is no terminal to ask at",
-                        cli->name);
+                        what);
     if (strcmp(answer, word) != 0)
         return lcp_fail(cli, LCP_EXIT_UNCONFIRMED, "unconfirmed", "",
                         "nothing was done: the word was %s", word);

@@ -40,7 +40,7 @@ os.environ.pop("LCP_TEST_PYTHON_TRIED", None)
 SKIP = 77
 PORT = 9528
 MAGIC = b"LCP1"
-DATA, ACK, HEARTBEAT = 1, 2, 3
+DATA, ACK, HEARTBEAT, RECEIPT = 1, 2, 3, 4
 PAYLOAD_MAX = 65498
 HERE = os.path.dirname(os.path.abspath(__file__))
 INTEROP = os.path.join(os.path.dirname(HERE), "interop")
@@ -332,7 +332,9 @@ def clean_environment():
 
 
 def run(argv, seconds=30, env=None, stdin=None, **more):
-    """A command with a deadline; its text decoded as UTF-8."""
+    """A command with a deadline; its text decoded as UTF-8. It has no terminal, wherever the test
+    itself runs: what asks a person would ask whoever sits there."""
+    more.setdefault("start_new_session", True)
     whole = clean_environment()
     whole.update(env or {})
     start = time.monotonic()

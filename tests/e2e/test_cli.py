@@ -15,9 +15,10 @@ import harness as h
 
 REPORT = h.Report("test_cli")
 UUID4 = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
-SEND_MEMBERS = {"ok", "accepted", "id", "number", "to", "state", "ms"}
-CHECK_MEMBERS = {"count", "messages", "next", "_source"}
-SENT_MEMBERS = {"id", "number", "to", "type", "state", "at", "by", "reason"}
+SEND_MEMBERS = {"ok", "accepted", "id", "number", "to", "state", "signed", "reason", "detail", "ms"}
+CHECK_MEMBERS = {"count", "messages", "paused", "held", "next", "_source"}
+SENT_MEMBERS = {"id", "number", "to", "type", "state", "at", "by", "signed", "signer", "reason",
+                "detail"}
 COMMANDS = ["init", "node", "id", "peer", "send", "check", "read", "done", "ack", "sent", "cancel",
             "status", "ping", "version", "purge"]
 
@@ -151,7 +152,7 @@ def sending(one, two):
     value = h.only_json(got) or {}
     REPORT.check(got.code == 0 and set(value) == SEND_MEMBERS and value["ok"] is True
                  and value["accepted"] is True and UUID4.match(value["id"])
-                 and value["to"] == two.name and value["state"] == "acked"
+                 and value["to"] == two.name and value["state"] == "stored" and value["signed"] is True
                  and isinstance(value["number"], int) and isinstance(value["ms"], int),
                  "send --json: the shape; --to may be left out with a single peer", got)
     task = two.inbox()[-1]
@@ -305,32 +306,35 @@ def finishing(two):
 
 
 def outgoing(one, two, raw):
-    one.lcp("send", "--to", two.name, "one that is acked")
+    one.lcp("send", "--to", two.name, "one that arrives")
     value = h.only_json(one.lcp("sent", "--json"))
     rows = value["messages"]
     REPORT.check(rows and all(set(row) == SENT_MEMBERS for row in rows), "sent --json: the shape",
                  rows[:1])
-    acked = [row for row in rows if row["state"] == "acked"]
-    REPORT.check(acked and acked[0]["by"] == two.name, "sent: acked, by the peer's name", acked[:1])
-    got = one.lcp("sent", str(acked[0]["number"]), "--json")
-    REPORT.equal([row["id"] for row in h.only_json(got)["messages"]], [acked[0]["id"]], "sent ID")
+    stored = [row for row in rows if row["state"] == "stored"]
+    REPORT.check(stored and stored[0]["by"] == two.name and stored[0]["signed"] is True
+                 and stored[0]["signer"] == h.fingerprint(two.key.public),
+                 "sent: stored, signed by the peer's key", stored[:1])
+    got = one.lcp("sent", str(stored[0]["number"]), "--json")
+    REPORT.equal([row["id"] for row in h.only_json(got)["messages"]], [stored[0]["id"]], "sent ID")
     two.stop()
     begin = time.monotonic()
     got = one.lcp("send", "--to", two.name, "--json", "nobody home")
     value = h.only_json(got) or {}
     REPORT.check(got.code == 4 and value.get("ok") is False and value.get("accepted") is True
-                 and value["state"] == "queued" and time.monotonic() - begin < 11,
-                 "send to a dead peer: exit 4, queued, after the five tries", got)
+                 and value["state"] == "sent" and time.monotonic() - begin < 11,
+                 "send to a dead peer: exit 4, sent and not answered, after the five tries", got)
     away = one.lcp("send", "--to", two.name, "--json", "known to be away")
     REPORT.check(away.code == 4 and away.ms < 2000, "send to a peer known to be away: at once",
                  (away, away.ms))
     quick = one.lcp("send", "--to", two.name, "--no-wait", "--json", "no waiting")
     REPORT.check(quick.code == 0 and h.only_json(quick)["accepted"] is True and quick.ms < 2000,
                  "send --no-wait: exit 0 when accepted", quick)
-    states = {row["id"]: row["state"] for row in h.only_json(
-        one.lcp("sent", "--state", "queued", "--json"))["messages"]}
-    REPORT.check(value.get("id") in states and set(states.values()) == {"queued"},
-                 "sent --state queued", states)
+    for state, row in (("sent", value), ("queued", h.only_json(quick) or {})):
+        states = {row["id"]: row["state"] for row in h.only_json(
+            one.lcp("sent", "--state", state, "--json"))["messages"]}
+        REPORT.check(row.get("id") in states and set(states.values()) == {state},
+                     "sent --state " + state, states)
     got = one.lcp("cancel", h.only_json(quick)["id"], "--json")
     REPORT.check(got.code == 0 and (h.only_json(got) or {}).get("state") == "cancelled"
                  and h.only_json(got)["ok"] is True,
@@ -338,8 +342,8 @@ def outgoing(one, two, raw):
     got = one.lcp("cancel", value["id"], "--json")
     REPORT.check((h.only_json(got) or {}).get("state") == "cancel-requested",
                  "cancel: transmitted before: cancel-requested", got)
-    got = one.lcp("cancel", acked[0]["id"], "--json")
-    REPORT.check(got.code == 5 and (h.only_json(got) or {}).get("state") == "acked"
+    got = one.lcp("cancel", stored[0]["id"], "--json")
+    REPORT.check(got.code == 5 and (h.only_json(got) or {}).get("state") == "stored"
                  and h.only_json(got)["ok"] is False, "cancel: delivered already, not ok", got)
     short = h.only_json(one.lcp("send", "--to", two.name, "--ttl", "1", "--no-wait", "--json", "brief"))
     expired = h.wait_until(lambda: h.only_json(one.lcp("sent", short["id"], "--json"))["messages"][0]
@@ -349,7 +353,7 @@ def outgoing(one, two, raw):
     REPORT.check(got.code == 6 or h.is_error(got, (6,)), "ping to a dead peer: exit 6 (timed out)", got)
     two.start()
     arrived = h.wait_until(lambda: h.only_json(one.lcp("sent", h.only_json(away)["id"], "--json"))
-                           ["messages"][0]["state"] == "acked", 20, 0.2)
+                           ["messages"][0]["state"] == "stored", 20, 0.2)
     texts = [m["message"] for m in two.inbox()]
     REPORT.check(arrived and "known to be away" in texts and "no waiting" not in texts
                  and "nobody home" not in texts and "brief" not in texts,
@@ -467,9 +471,13 @@ def pinning(one):
     other = h.Key()
     REPORT.check(not h.raw_send(new, one, h.new_message("New", one.name, "changed key"), other),
                  "a changed key is refused")
-    wrong = one.lcp("peer", "trust", "New", "0" * 32)
+    wrong = one.lcp("peer", "trust", "New", h.fingerprint(other.public), "--json")
+    REPORT.check(h.is_error(wrong, (9,), "unconfirmed")
+                 and not h.raw_send(new, one, h.new_message("New", one.name, "changed key"), other),
+                 "peer trust: without a person it does nothing", wrong)
+    wrong = one.lcp("peer", "trust", "--yes", "New", "0" * 32)
     REPORT.check(h.is_error(wrong, (1, 5)), "peer trust: a fingerprint nobody showed is refused", wrong)
-    got = one.lcp("peer", "trust", "New", h.fingerprint(other.public))
+    got = one.lcp("peer", "trust", "--yes", "New", h.fingerprint(other.public))
     REPORT.check(got.code == 0 and h.raw_send(new, one, h.new_message("New", one.name, "trusted"), other),
                  "peer trust NAME FINGERPRINT: taken from now on", got)
     REPORT.check(not h.raw_send(new, one, h.new_message("New", one.name, "old key")),
