@@ -14,7 +14,7 @@
 #define ID_B "9f2b8a10-5d7c-4e2a-9b1f-0a1b2c3d4e5f"
 #define ID_C "af2b8a10-5d7c-4e2a-9b1f-0a1b2c3d4e5f"
 
-static struct lcp_msg_scratch mail_scratch;
+static struct lcp_msg_scratch scratch;
 
 static const char mail_time[] = "2026-03-28T12:00:00Z";
 
@@ -28,7 +28,7 @@ marked_mail(const struct lcp_identity *signer, const struct lcp_draft *like,
     size_t len;
 
     draft.timestamp = mail_time;
-    REQUIRE(lcp_msg_build(&draft, signer, &mail_scratch, out, &len, digest) == LCP_OK);
+    REQUIRE(lcp_msg_build(&draft, signer, &scratch, out, &len, digest) == LCP_OK);
     return len;
 }
 
@@ -76,8 +76,8 @@ legacy_mail(const struct lcp_identity *signer, const struct lcp_draft *draft,
 
     lcp_base64_print(bytes, sizeof(bytes), signature);
     len = write_legacy(signer, draft, signature, out);
-    REQUIRE(lcp_msg_parse(lcp_span(out, len), &mail_scratch, &msg) == LCP_MSG_OK);
-    REQUIRE(lcp_msg_canon(&msg, &mail_scratch, &canon) == LCP_OK);
+    REQUIRE(lcp_msg_parse(lcp_span(out, len), &scratch, &msg) == LCP_MSG_OK);
+    REQUIRE(lcp_msg_canon(&msg, &scratch, &canon) == LCP_OK);
     lcp_sign(signer, canon, bytes);
     lcp_base64_print(bytes, sizeof(bytes), signature);
     return write_legacy(signer, draft, signature, out);
@@ -90,8 +90,8 @@ mail_digest(struct lcp_span raw, uint8_t out[static LCP_DIGEST_BYTES])
     struct lcp_msg msg;
     struct lcp_span canon;
 
-    REQUIRE(lcp_msg_parse(raw, &mail_scratch, &msg) == LCP_MSG_OK);
-    REQUIRE(lcp_msg_canon(&msg, &mail_scratch, &canon) == LCP_OK);
+    REQUIRE(lcp_msg_parse(raw, &scratch, &msg) == LCP_MSG_OK);
+    REQUIRE(lcp_msg_canon(&msg, &scratch, &canon) == LCP_OK);
     lcp_digest(canon, out);
 }
 
@@ -112,7 +112,7 @@ build_receipt(const struct lcp_identity *signer, const char *from, const char *t
     uint32_t used;
     size_t len;
 
-    REQUIRE(lcp_receipt_build(&draft, signer, &mail_scratch, out, &len, &used) ==
+    REQUIRE(lcp_receipt_build(&draft, signer, &scratch, out, &len, &used) ==
             LCP_OK);
     REQUIRE(used == count);
     return len;
@@ -132,7 +132,7 @@ build_hello(const struct lcp_identity *signer, const char *from, const char *to,
 
     if (echo != NULL)
         memcpy(draft.echo, echo, sizeof(draft.echo));
-    REQUIRE(lcp_hello_build(&draft, signer, &mail_scratch, out, &len) == LCP_OK);
+    REQUIRE(lcp_hello_build(&draft, signer, &scratch, out, &len) == LCP_OK);
     return len;
 }
 

@@ -8,9 +8,7 @@
 
 #include "node/pump.h"
 
-#include "base/text.h"
-#include "check.h"
-#include "core/msg.h"
+#include "mail.h"
 
 enum { TASKS = 8, TEXT = 256 * 1024, PORT = 9528 };
 
@@ -250,30 +248,90 @@ status_says(struct rig *r, const char *text)
     return strstr(r->f.reply, text) != NULL;
 }
 
-static struct lcp_msg_scratch scratch;
+static inline void
+packet_from_bob(struct rig *r, enum lcp_packet_type type, uint32_t seq, const char *raw,
+                size_t len)
+{
+    static uint8_t packet[LCP_DATAGRAM_MAX] = "LCP1";
 
+    for (int i = 0; i < 4; i++)
+        packet[4 + i] = (uint8_t)(seq >> (24 - 8 * i));
+    packet[8] = (uint8_t)type;
+    if (len > 0)
+        memcpy(packet + LCP_HEADER_BYTES, raw, len);
+    lcp_pump_datagram(r->pump, &r->from_bob, lcp_span(packet, LCP_HEADER_BYTES + len));
+}
+
+/* As a 1.1 node says it: without the marker. */
 static inline void
 from_bob(struct rig *r, const struct lcp_identity *signer, const char *id,
          const char *type, const char *reply_to, const char *text)
 {
-    static uint8_t packet[LCP_DATAGRAM_MAX] = "LCP1\0\0\0\7\1";
+    static char raw[LCP_PAYLOAD_MAX];
     struct lcp_draft draft = {.id = id,
                               .from = "bob",
                               .to = "alice",
                               .type = type,
-                              .timestamp = "2026-03-28T12:00:00Z",
                               .reply_to = reply_to,
                               .message = lcp_span_str(text)};
-    uint8_t digest[LCP_DIGEST_BYTES];
-    size_t len;
 
-    REQUIRE(lcp_msg_build(&draft, signer, &scratch, (char *)packet + LCP_HEADER_BYTES,
-                          &len, digest) == LCP_OK);
-    lcp_pump_datagram(r->pump, &r->from_bob, lcp_span(packet, LCP_HEADER_BYTES + len));
+    packet_from_bob(r, LCP_PACKET_DATA, 7, raw, legacy_mail(signer, &draft, raw));
 }
 
-#define ID_A "3f2b8a10-5d7c-4e2a-9b1f-0a1b2c3d4e5f"
-#define ID_B "9f2b8a10-5d7c-4e2a-9b1f-0a1b2c3d4e5f"
+/* As a 1.2 node says it. */
+static inline void
+marked_from_bob(struct rig *r, uint32_t seq, const char *id, const char *text)
+{
+    static char raw[LCP_PAYLOAD_MAX];
+    struct lcp_draft draft = {.id = id,
+                              .from = "bob",
+                              .to = "alice",
+                              .type = "chat",
+                              .message = lcp_span_str(text)};
+
+    packet_from_bob(r, LCP_PACKET_DATA, seq, raw, marked_mail(&r->bob, &draft, raw));
+}
+
+/* The newest packet of this type that went out; empty when none did. */
+static inline struct lcp_span
+last_sent(const struct rig *r, enum lcp_packet_type type)
+{
+    for (size_t i = 0; i < 16 && i < r->f.sent_count; i++) {
+        size_t at = (r->f.sent_count - 1 - i) % 16;
+
+        if (r->f.sent[at][8] == type)
+            return lcp_span(r->f.sent[at], r->f.sent_len[at]);
+    }
+    return lcp_span(NULL, 0);
+}
+
+/* The newest receipt that went out, verified. False when none did. */
+static inline bool
+last_receipt(const struct rig *r, struct lcp_receipt *out)
+{
+    struct lcp_span packet = last_sent(r, LCP_PACKET_RECEIPT);
+
+    if (packet.len == 0)
+        return false;
+    packet = lcp_span(packet.data + LCP_HEADER_BYTES, packet.len - LCP_HEADER_BYTES);
+    REQUIRE(lcp_receipt_parse(packet, &scratch, out) == LCP_MSG_OK);
+    CHECK(lcp_signed_verify(&out->object, &scratch));
+    CHECK(lcp_key_eq(&out->object.key, &r->us.key));
+    return true;
+}
+
+/* A bare ACK of this packet from bob. */
+static inline void
+bob_acks(struct rig *r, struct lcp_span packet)
+{
+    uint8_t ack[LCP_HEADER_BYTES];
+
+    REQUIRE(packet.len >= sizeof(ack));
+    memcpy(ack, packet.data, sizeof(ack));
+    ack[8] = LCP_PACKET_ACK;
+    lcp_pump_datagram(r->pump, &r->from_bob, lcp_span(ack, sizeof(ack)));
+    run_tasks(r);
+}
 
 static inline bool
 is_ack(const struct rig *r, size_t at)

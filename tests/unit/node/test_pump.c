@@ -178,7 +178,7 @@ a_send_is_answered_when_durable(void)
     run_tasks(r);
     CHECK(strstr(r->f.reply, "{\"ok\":false,\"accepted\":true,\"id\":\"") ==
           r->f.reply);
-    CHECK(strstr(r->f.reply, "\"to\":\"bob\",\"state\":\"queued\"") != NULL);
+    CHECK(strstr(r->f.reply, "\"to\":\"bob\",\"state\":\"sent\"") != NULL);
     CHECK(r->f.sent_count == 1 && r->f.sent[0][8] == LCP_PACKET_DATA);
     free_rig(r);
 }
@@ -320,7 +320,7 @@ stopping_answers_who_waits_and_becomes_idle(void)
     ask(r, "{\"cmd\":\"SEND\",\"payload\":{\"message\":\"x\"}}", true);
     run_tasks(r);
     lcp_pump_stop(r->pump);
-    CHECK(strstr(r->f.reply, "\"state\":\"queued\"") != NULL);
+    CHECK(strstr(r->f.reply, "\"state\":\"sent\"") != NULL);
     run_tasks(r);
     CHECK(lcp_pump_is_idle(r->pump));
     ask(r, "{\"cmd\":\"STATUS\"}", true);

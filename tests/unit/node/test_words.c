@@ -291,9 +291,9 @@ ask_news(struct hand *h, struct lcp_receipt *out)
     run(h);
     CHECK(job->err == LCP_OK);
     if (job->number_count > 0) {
-        REQUIRE(lcp_receipt_parse(lcp_span(job->raw, job->raw_len), &mail_scratch,
+        REQUIRE(lcp_receipt_parse(lcp_span(job->raw, job->raw_len), &scratch,
                                   out) == LCP_MSG_OK);
-        CHECK(lcp_signed_verify(&out->object, &mail_scratch));
+        CHECK(lcp_signed_verify(&out->object, &scratch));
     }
     return job;
 }
@@ -450,9 +450,9 @@ a_hello_of_ours_says_who_and_echoes(void)
     memset(job->echo, 9, sizeof(job->echo));
     job->has_echo = true;
     run(h);
-    REQUIRE(lcp_hello_parse(lcp_span(job->raw, job->raw_len), &mail_scratch, &hello) ==
+    REQUIRE(lcp_hello_parse(lcp_span(job->raw, job->raw_len), &scratch, &hello) ==
             LCP_MSG_OK);
-    CHECK(lcp_signed_verify(&hello.object, &mail_scratch));
+    CHECK(lcp_signed_verify(&hello.object, &scratch));
     CHECK(lcp_signed_is(&hello.object, hello.object.from, "alice"));
     CHECK(lcp_signed_is(&hello.object, hello.object.to, "bob"));
     CHECK(hello.has_echo && hello.echo[7] == 9 && hello.nonce[7] == 7);

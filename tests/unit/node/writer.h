@@ -193,8 +193,8 @@ read_answer(struct hand *h, uint32_t at, struct lcp_receipt *out)
     REQUIRE(at < h->batch.answer_count);
     REQUIRE(lcp_receipt_parse(
                 lcp_span(h->batch.answers[at].payload, h->batch.answers[at].len),
-                &mail_scratch, out) == LCP_MSG_OK);
-    CHECK(lcp_signed_verify(&out->object, &mail_scratch));
+                &scratch, out) == LCP_MSG_OK);
+    CHECK(lcp_signed_verify(&out->object, &scratch));
     CHECK(lcp_key_eq(&out->object.key, &h->us.key));
     CHECK(h->batch.answers[at].len <= LCP_SIGNED_PAYLOAD_MAX);
 }
