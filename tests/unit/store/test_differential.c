@@ -63,12 +63,17 @@ put(struct text *t, const char *format, ...)
 static bool
 put_row(void *ctx, const struct lcp_row *r)
 {
-    put(ctx, "%llu/%llu d%d s%d %s k%d %s %s >%s '%s' %s %.*s %d %lld %lld %d %llu\n",
+    put(ctx,
+        "%llu/%llu d%d s%d %s k%d %s %s >%s '%s' '%s' %s %.*s %.*s %d %d %lld %lld %d "
+        "%d"
+        " %d %llu\n",
         (unsigned long long)r->number, (unsigned long long)r->changed, (int)r->dir,
         r->state, r->peer, r->key.bytes[0], r->id, r->type, r->reply_to, r->reason,
-        r->file, (int)r->raw.len, r->raw.len ? (const char *)r->raw.data : "",
-        r->digest[0], (long long)r->wall_ms, (long long)r->state_wall_ms,
-        (int)r->was_transmitted, (unsigned long long)r->expires_life_ms);
+        r->detail, r->file, (int)r->evidence.len,
+        r->evidence.len ? (const char *)r->evidence.data : "", (int)r->raw.len,
+        r->raw.len ? (const char *)r->raw.data : "", r->digest[0], r->canon_digest[0],
+        (long long)r->wall_ms, (long long)r->state_wall_ms, r->was_transmitted,
+        r->wants_receipts, r->owes, (unsigned long long)r->expires_life_ms);
     return true;
 }
 
@@ -88,10 +93,13 @@ put_id(void *ctx, const char *id)
 
 static const char *const peers[] = {"bob", "carol", "dora"};
 static const char *const types[] = {"chat", "task", "result"};
-static const int in_states[] = {LCP_IN_STORED, LCP_IN_HANDED, LCP_IN_ARCHIVED,
-                                LCP_IN_CONSUMED};
-static const int out_states[] = {LCP_SENT_QUEUED, LCP_SENT_CANCEL_REQUESTED,
-                                 LCP_SENT_CANCELLED, LCP_SENT_EXPIRED, LCP_SENT_ACKED};
+static const int in_states[] = {LCP_IN_STORED,   LCP_IN_HANDED,  LCP_IN_ARCHIVED,
+                                LCP_IN_CONSUMED, LCP_IN_REFUSED, LCP_IN_HELD};
+static const int out_states[] = {LCP_SENT_QUEUED,    LCP_SENT_CANCEL_REQUESTED,
+                                 LCP_SENT_CANCELLED, LCP_SENT_EXPIRED,
+                                 LCP_SENT_ACKED,     LCP_SENT_HELD,
+                                 LCP_SENT_STORED,    LCP_SENT_READ,
+                                 LCP_SENT_DONE,      LCP_SENT_REFUSED};
 
 static void
 draw_id(uint64_t *state, char out[static 48])
@@ -115,13 +123,18 @@ do_add(struct lcp_store *s, uint64_t *random, struct text *log)
     draw_id(random, reply_to);
     snprintf(raw, sizeof(raw), "{\"n\":%u}", pick(random, 1000000));
     row.dir = pick(random, 2) ? LCP_OUT : LCP_IN;
-    row.state = row.dir == LCP_IN ? in_states[pick(random, 8) == 0 ? 3 : 0] : 0;
+    row.state = row.dir == LCP_IN && pick(random, 2) ? in_states[3 + pick(random, 3)]
+                                                     : 0;
+    row.wants_receipts = pick(random, 3) != 0;
+    row.owes = pick(random, 3) == 0;
+    row.detail = pick(random, 5) == 0 ? "at length" : NULL;
+    row.canon_digest[0] = (uint8_t)pick(random, 256);
     row.peer = peers[pick(random, 3)];
     row.type = types[pick(random, 3)];
     row.reply_to = pick(random, 3) ? "" : reply_to;
     row.key.bytes[0] = (uint8_t)(1 + pick(random, 3));
     row.digest[0] = (uint8_t)pick(random, 256);
-    row.raw = lcp_span_str(raw);
+    row.raw = lcp_span(raw, pick(random, 9) == 0 ? 0 : strlen(raw));
     row.wall_ms = pick(random, 1000);
     row.expires_life_ms = pick(random, 2) ? pick(random, 1000) : 0;
     err = s->ops->add(s, &row, &number);
@@ -133,23 +146,32 @@ do_change(struct lcp_store *s, uint64_t *random, uint64_t numbers, struct text *
 {
     uint64_t number = 1 + pick(random, (unsigned)numbers + 2);
     enum lcp_direction dir = pick(random, 2) ? LCP_OUT : LCP_IN;
-    int state = dir == LCP_IN ? in_states[pick(random, 4)]
-                              : out_states[pick(random, 5)];
+    int state = dir == LCP_IN ? in_states[pick(random, 6)]
+                              : out_states[pick(random, 10)];
     static const uint8_t canon[LCP_DIGEST_BYTES] = {0xca};
     struct lcp_key key = {.bytes = {77}};
+    struct lcp_change change = {0};
     bool moved = false;
     enum lcp_err err;
 
-    switch (pick(random, 4)) {
+    switch (pick(random, 6)) {
     case 0:
         err = s->ops->set_transmitted(s, number);
         break;
     case 1:
         err = s->ops->resign(s, number, lcp_span_str("{\"anew\":true}"), &key, canon);
         break;
+    case 2:
+        err = s->ops->set_told(s, number, in_states[pick(random, 6)]);
+        break;
     default:
-        err = lcp_store_set_state(s, dir, number, state, pick(random, 2) ? "why" : NULL,
-                                  pick(random, 1000), &moved);
+        change.state = state;
+        change.reason = pick(random, 2) ? "why" : NULL;
+        change.detail = pick(random, 4) ? NULL : "for that";
+        change.evidence = lcp_span("receipt", pick(random, 2) * (4 + pick(random, 3)));
+        change.wall_ms = pick(random, 1000);
+        change.told = pick(random, 3) == 0;
+        err = s->ops->change(s, dir, number, &change, &moved);
         break;
     }
     put(log, "change #%llu %d %d\n", (unsigned long long)number, (int)err, moved);
@@ -158,25 +180,39 @@ do_change(struct lcp_store *s, uint64_t *random, uint64_t numbers, struct text *
 static void
 do_side(struct lcp_store *s, uint64_t *random, struct text *log)
 {
-    struct lcp_key key = {.bytes = {(uint8_t)(1 + pick(random, 9))}};
-    const char *peer = peers[pick(random, 3)];
-    uint64_t purged = 0;
     char id[48];
+    struct lcp_key key = {.bytes = {(uint8_t)(1 + pick(random, 9))}};
+    const char *name = peers[pick(random, 3)];
+    struct lcp_store_peer peer;
+    struct lcp_audit audit = {0, 5, "uid 1000", "release", id};
+    uint64_t purged = 0;
     enum lcp_err err = LCP_OK;
 
     draw_id(random, id);
-    switch (pick(random, 5)) {
+    peer.version = pick(random, 2) ? LCP_VERSION_1_2 : 0;
+    peer.is_paused = pick(random, 2) == 0;
+    peer.rate_life_ms = pick(random, 100);
+    switch (pick(random, 8)) {
     case 0:
-        err = s->ops->pin_put(s, peer, &key, "trusted", pick(random, 100));
+        err = s->ops->pin_put(s, name, &key, "trusted", pick(random, 100));
         break;
     case 1:
-        err = s->ops->pin_del(s, peer);
+        err = s->ops->pin_del(s, name);
         break;
     case 2:
         err = s->ops->meta_put(s, types[pick(random, 3)], pick(random, 100));
         break;
     case 3:
         err = s->ops->add_seen_any(s, id);
+        break;
+    case 4:
+        err = s->ops->peer_put(s, pick(random, 9) ? name : "", &peer);
+        break;
+    case 5:
+        err = s->ops->peer_del(s, pick(random, 2) ? name : "");
+        break;
+    case 6:
+        err = s->ops->audit_add(s, &audit);
         break;
     default:
         err = s->ops->purge(s, pick(random, 500), pick(random, 4), &purged);
@@ -199,9 +235,10 @@ do_look(struct lcp_store *s, uint64_t *random, struct text *log)
     found_out = s->ops->find_out(s, id, &out);
     id[2 + pick(random, 40)] = '\0'; /* a beginning of it, or all */
     resolved = s->ops->resolve(s, lcp_span_str(id), 1 + pick(random, 3), &number);
-    put(log, "look %s %d %llu %d %d, %d %llu %d, %d %llu\n", id, (int)found_in,
+    put(log, "look %s %d %llu %d %d, %d %llu %d %s %d %d, %d %llu\n", id, (int)found_in,
         (unsigned long long)in.number, in.state, in.digest[0], (int)found_out,
-        (unsigned long long)out.number, out.state, (int)resolved,
+        (unsigned long long)out.number, out.state, out.peer != NULL ? out.peer : "",
+        out.canon_digest[0], out.was_transmitted, (int)resolved,
         (unsigned long long)number);
 }
 
@@ -234,6 +271,37 @@ do_batch(struct lcp_store *s, uint64_t batch, uint64_t age, struct text *log)
     }
 }
 
+static bool
+put_audit(void *ctx, const struct lcp_audit *audit)
+{
+    put(ctx, " %llu %s", (unsigned long long)audit->number, audit->detail);
+    return true;
+}
+
+static void
+dump_peer(struct lcp_store *s, const char *name, uint64_t after, struct text *t)
+{
+    struct lcp_store_usage usage = {0};
+    struct lcp_store_peer peer = {0};
+    struct lcp_key key = {{0}};
+    char how[32] = "";
+    int64_t at = 0;
+    uint64_t queued = 0;
+    bool more = false;
+    enum lcp_err pinned = s->ops->pin_get(s, name, &key, how, &at);
+
+    REQUIRE(s->ops->queued_to(s, name, &queued) == LCP_OK);
+    put(t, "\n%s %d %d %s %lld queued %llu:", name, (int)pinned, key.bytes[0], how,
+        (long long)at, (unsigned long long)queued);
+    REQUIRE(s->ops->each_queued(s, name, after, 6, 60, &more, put_number, t) == LCP_OK);
+    REQUIRE(s->ops->usage(s, name, &usage) == LCP_OK);
+    REQUIRE(s->ops->peer_get(s, name, &peer) == LCP_OK);
+    put(t, "%s usage %llu %llu version %d %d %llu owed:", more ? " more" : "",
+        (unsigned long long)usage.messages, (unsigned long long)usage.bytes,
+        peer.version, peer.is_paused, (unsigned long long)peer.rate_life_ms);
+    REQUIRE(s->ops->each_owed(s, name, 30, put_number, t) == LCP_OK);
+}
+
 /* Everything a store says about its record. */
 static void
 dump(struct lcp_store *s, struct text *t)
@@ -242,44 +310,40 @@ dump(struct lcp_store *s, struct text *t)
     uint64_t value = 0;
 
     for (int dir = LCP_IN; dir <= LCP_OUT; dir++) {
-        struct lcp_query q = {.dir = (enum lcp_direction)dir, .state_max = 99};
+        struct lcp_query q = {
+            .dir = (enum lcp_direction)dir, .state_min = LCP_IN_HELD, .state_max = 99};
 
         REQUIRE(s->ops->each(s, &q, put_row, t) == LCP_OK);
-        q.newest_first = true;
-        q.state_max = dir == LCP_IN ? LCP_IN_HANDED : LCP_SENT_QUEUED;
+        q.newest_first = q.without_paused = true;
+        REQUIRE(s->ops->each(s, &q, put_number, t) == LCP_OK);
+        q.state_max = dir == LCP_IN ? (int)LCP_IN_HANDED : (int)LCP_SENT_QUEUED;
         REQUIRE(s->ops->each(s, &q, put_number, t) == LCP_OK);
     }
     put(t, "\nchanged %llu:", (unsigned long long)s->ops->changed(s));
     REQUIRE(s->ops->each_changed(s, 0, 100000, put_number, t) == LCP_OK);
     put(t, "\nseen:");
     REQUIRE(s->ops->each_seen(s, 50, put_id, t) == LCP_OK);
+    REQUIRE(s->ops->each_creditor(s, put_id, t) == LCP_OK);
+    REQUIRE(s->ops->each_paused(s, put_id, t) == LCP_OK);
+    REQUIRE(s->ops->each_audit(s, 20, put_audit, t) == LCP_OK);
     REQUIRE(s->ops->counts(s, &c) == LCP_OK);
-    put(t, "\n%llu %llu %llu %llu", (unsigned long long)c.inbox,
-        (unsigned long long)c.unhanded, (unsigned long long)c.queued,
-        (unsigned long long)c.total);
+    put(t, "\n%llu %llu %llu %llu %llu", (unsigned long long)c.inbox,
+        (unsigned long long)c.unhanded, (unsigned long long)c.held,
+        (unsigned long long)c.queued, (unsigned long long)c.total);
     REQUIRE(s->ops->next_expiry(s, &value) == LCP_OK);
     put(t, " next %llu:", (unsigned long long)value);
     REQUIRE(s->ops->each_expired(s, 500, 20, put_number, t) == LCP_OK);
     for (uint64_t n = 1; n <= c.total; n += 1 + c.total / 8) {
         put(t, "\nthread");
         REQUIRE(s->ops->each_in_thread(s, n, put_number, t) == LCP_OK);
+        REQUIRE(s->ops->get(s, n, put_row, t) == LCP_OK); /* with its evidence */
     }
     for (size_t i = 0; i < COUNT_OF(peers); i++) {
-        struct lcp_key key = {{0}};
-        char how[32] = "";
-        int64_t at = 0;
-        bool more = false;
-        enum lcp_err pinned = s->ops->pin_get(s, peers[i], &key, how, &at);
+        int64_t at = -1;
+        enum lcp_err err = s->ops->meta_get(s, types[i], &at);
 
-        REQUIRE(s->ops->queued_to(s, peers[i], &value) == LCP_OK);
-        put(t, "\n%s %d %d %s %lld queued %llu:", peers[i], (int)pinned, key.bytes[0],
-            how, (long long)at, (unsigned long long)value);
-        REQUIRE(s->ops->each_queued(s, peers[i], c.total / 3, 6, 60, &more, put_number,
-                                    t) == LCP_OK);
-        at = -1;
-        put(t, more ? " more" : "");
-        pinned = s->ops->meta_get(s, types[i], &at);
-        put(t, " meta %d %lld", (int)pinned, (long long)at);
+        dump_peer(s, peers[i], c.total / 3, t);
+        put(t, " meta %d %lld", (int)err, (long long)at);
     }
 }
 

@@ -187,6 +187,32 @@ a_message_goes_through_its_folders(void)
 }
 
 static void
+held_mail_has_no_file_before_it_is_released(void)
+{
+    uint64_t released, declined;
+
+    set_up();
+    released = put_in(ID_A, LCP_IN, LCP_IN_HELD, "{}");
+    declined = put_in("declined", LCP_IN, LCP_IN_HELD, "{\"d\":1}");
+    put_in("unwanted", LCP_IN, LCP_IN_REFUSED, "");
+    CHECK(follow() == LCP_OK && mirrored == 3);
+    CHECK(entries("inbox") == 0 && entries("inbox_archive") == 0);
+    move_to(LCP_IN, released, LCP_IN_STORED);
+    move_to(LCP_IN, declined, LCP_IN_REFUSED);
+    CHECK(follow() == LCP_OK);
+    CHECK(entries("inbox") == 1 && entries("inbox_archive") == 1);
+    CHECK_STR(content(in_data(IN_A)), "{}");
+    move_to(LCP_IN, released, LCP_IN_REFUSED); /* somebody read it and declined */
+    CHECK(follow() == LCP_OK);
+    CHECK(entries("inbox") == 0 && entries("inbox_archive") == 2);
+    CHECK_STR(content(in_data(ARCHIVE_A)), "{}");
+    purge_all(); /* they stay refused, but their bodies go */
+    CHECK(follow() == LCP_OK && mirrored == writer->ops->changed(writer));
+    CHECK(entries("inbox") == 0 && entries("inbox_archive") == 0);
+    tear_down();
+}
+
+static void
 archiving_renames_and_writes_what_is_missing(void)
 {
     struct stat before, after;
@@ -477,6 +503,7 @@ main(void)
     scratch_make();
     mail_appears_as_python_would_write_it();
     a_message_goes_through_its_folders();
+    held_mail_has_no_file_before_it_is_released();
     archiving_renames_and_writes_what_is_missing();
     a_second_run_touches_nothing_and_mends_what_a_crash_left();
     what_hands_do_to_the_files_changes_nothing();
