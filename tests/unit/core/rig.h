@@ -28,6 +28,8 @@ struct rig_tx {
     uint64_t at_ms, number; /* number 0: no DATA */
     uint32_t peer, seq;
     uint8_t type;
+    bool has_echo; /* HELLO */
+    uint8_t nonce[LCP_NONCE_BYTES], echo[LCP_NONCE_BYTES];
 };
 
 struct rig_answer {
@@ -38,6 +40,7 @@ struct rig_answer {
 struct rig {
     struct lcp_core *core;
     void *memory;
+    char boot[17]; /* in HELLO */
     uint64_t now_ms;
     struct lcp_identity us, them[RIG_PEERS];
     struct lcp_endpoint ends[RIG_PEERS];
@@ -54,6 +57,7 @@ struct rig {
     struct lcp_output refill; /* the last one */
 
     bool answers[RIG_PEERS]; /* ACKs what it gets */
+    bool verifies;           /* every HELLO that arrives is found valid at once */
     struct rig_answer due[RIG_ANSWERS];
     size_t due_count;
 
@@ -221,7 +225,10 @@ rig_sent(struct rig *rig, const struct lcp_output *out)
     REQUIRE(rig->tx_count < RIG_TX && peer < RIG_PEERS);
     REQUIRE(lcp_frame_decode(lcp_span(out->header, LCP_HEADER_BYTES), &frame) ==
             LCP_OK);
-    *tx = (struct rig_tx){rig->now_ms, 0, peer, frame.seq, frame.type};
+    *tx = (struct rig_tx){rig->now_ms,   0,   peer, frame.seq, frame.type,
+                          out->has_echo, {0}, {0}};
+    memcpy(tx->nonce, out->nonce, sizeof(tx->nonce));
+    memcpy(tx->echo, out->echo, sizeof(tx->echo));
     if (frame.type == LCP_PACKET_DATA) {
         tx->number = strtoull((const char *)out->payload.data + 1, NULL, 10);
         if (tx->number >= 1 && tx->number <= rig->row_count)
@@ -282,6 +289,8 @@ rig_take(struct rig *rig, const struct lcp_output *out)
         break;
     case LCP_OUT_HELLO:
         rig_say(rig, "p%u hello?\n", peer);
+        if (rig->verifies)
+            lcp_core_hello(rig->core, rig->now_ms, out->ticket, true, NULL);
         break;
     case LCP_OUT_RECEIPT:
         rig_say(rig, "p%u receipt?\n", peer);
