@@ -159,6 +159,8 @@ a_state_filters_and_dead_are_two(void)
     CHECK_STR(listed(r, "{\"cmd\":\"SENT\",\"state\":\"read\"}"), "");
     CHECK_STR(listed(r, "{\"cmd\":\"SENT\",\"limit\":9}"), "987654321");
     CHECK(says(r, "],\"next\":null}"));
+    CHECK_STR(listed(r, "{\"cmd\":\"SENT\",\"limit\":4}"), "9876");
+    CHECK(says(r, "],\"next\":6}"));
     call(r, "{\"cmd\":\"SENT\",\"state\":\"lost\"}");
     CHECK(says(r, "no such state") && says(r, "dead for expired"));
     free_rig(r);

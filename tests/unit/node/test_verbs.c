@@ -272,6 +272,9 @@ a_version_taken_back_is_recorded(void)
     CHECK_STR(r->f.reply, "{\"ok\":true}\n");
     call(r, "{\"cmd\":\"STATUS\"}");
     CHECK(says(r, "\"version\":\"1.2\",\"online\":"));
+    call(r, "{\"cmd\":\"PAUSE\",\"name\":\"bob\"}");
+    REQUIRE(r->reader->ops->peer_get(r->reader, "bob", &known) == LCP_OK);
+    CHECK(known.version == LCP_VERSION_1_2);
     (void)put_in(r, UUID(1), LCP_IN_ARCHIVED, "x");
     call(r, "{\"cmd\":\"READ\",\"id\":1}");
     CHECK(says(r, "\"version\":\"1.2\"}"));
@@ -316,30 +319,35 @@ the_audit_record_is_shown_newest_first(void)
     free_rig(r);
 }
 
-/* READ, SHOWN, ACK: the word that is owed afterwards. */
+/* The word that is owed afterwards goes out at once. */
 static void
-what_becomes_of_mail_is_owed_to_its_sender(void)
+what_becomes_of_mail_is_told_to_its_sender(void)
 {
     static const struct {
         const char *label, *request;
-        int state;
+        int before, after;
     } rows[] = {
-        {"shown", "{\"cmd\":\"SHOWN\",\"numbers\":[1]}", LCP_IN_HANDED},
-        {"done", "{\"cmd\":\"ACK\",\"ids\":[1]}", LCP_IN_ARCHIVED},
-        {"all done", "{\"cmd\":\"ACK\",\"all\":true}", LCP_IN_ARCHIVED},
-        {"only looked at", "{\"cmd\":\"READ\",\"id\":1}", LCP_IN_STORED},
-        {"listed", "{\"cmd\":\"CHECK\"}", LCP_IN_STORED},
+        {"shown", "{\"cmd\":\"SHOWN\",\"numbers\":[1]}", LCP_IN_STORED, LCP_IN_HANDED},
+        {"shown again", "{\"cmd\":\"SHOWN\",\"numbers\":[1]}", LCP_IN_HANDED,
+         LCP_IN_HANDED},
+        {"done", "{\"cmd\":\"ACK\",\"ids\":[1]}", LCP_IN_STORED, LCP_IN_ARCHIVED},
+        {"all done", "{\"cmd\":\"ACK\",\"all\":true}", LCP_IN_STORED, LCP_IN_ARCHIVED},
+        {"only looked at", "{\"cmd\":\"READ\",\"id\":1}", LCP_IN_STORED, LCP_IN_STORED},
+        {"listed", "{\"cmd\":\"CHECK\"}", LCP_IN_STORED, LCP_IN_STORED},
+        {"released", "{\"cmd\":\"RELEASE\",\"id\":1,\"how\":\"typed\"}", LCP_IN_HELD,
+         LCP_IN_STORED},
+        {"refused", "{\"cmd\":\"REFUSE\",\"id\":1}", LCP_IN_HELD, LCP_IN_REFUSED},
     };
 
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct rig *r = new_rig(true);
-        bool is_moved = rows[i].state != LCP_IN_STORED;
+        bool is_moved = rows[i].after != rows[i].before;
         size_t receipts = 0;
 
-        (void)put_in(r, UUID(1), LCP_IN_STORED, "x");
+        (void)put_in(r, UUID(1), rows[i].before, "x");
         r->f.sent_count = 0;
         call(r, rows[i].request);
-        CHECK_ROW(rows[i].label, look(r, 1).state == rows[i].state);
+        CHECK_ROW(rows[i].label, look(r, 1).state == rows[i].after);
         CHECK_ROW(rows[i].label, look(r, 1).owes == is_moved);
         for (size_t n = 0; n < r->f.sent_count; n++)
             receipts += r->f.sent[n][8] == LCP_PACKET_RECEIPT;
@@ -378,7 +386,7 @@ main(void)
     the_whole_node_can_be_paused();
     a_version_taken_back_is_recorded();
     the_audit_record_is_shown_newest_first();
-    what_becomes_of_mail_is_owed_to_its_sender();
+    what_becomes_of_mail_is_told_to_its_sender();
     status_tells_how_it_stands_with_a_peer();
     return check_end("verbs");
 }
