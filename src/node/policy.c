@@ -25,14 +25,14 @@ lcp_word_of(int in_state)
     case LCP_IN_HELD:
         return LCP_WORD_HELD;
     case LCP_IN_STORED:
+    case LCP_IN_CONSUMED: /* the daemon dealt with it; no agent read it or did it */
         return LCP_WORD_STORED;
     case LCP_IN_HANDED:
         return LCP_WORD_READ;
     case LCP_IN_REFUSED:
         return LCP_WORD_REFUSED;
     default:
-        return LCP_WORD_DONE; /* archived, perhaps purged; or dealt with by the daemon
-                               */
+        return LCP_WORD_DONE; /* archived, and perhaps purged since */
     }
 }
 
@@ -148,7 +148,7 @@ lcp_policy_decide(struct lcp_batch *batch, struct lcp_job *job, bool is_marked)
         return LCP_OK;
     }
     if (job->is_consumed) { /* ping and pong are the daemon's: they make no mail */
-        lcp_job_say(job, LCP_WORD_DONE, "", "");
+        lcp_job_say(job, LCP_WORD_STORED, "", "");
         return LCP_OK;
     }
     if (job->policy != NULL) {
