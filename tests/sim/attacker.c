@@ -129,6 +129,7 @@ sim_mutate(struct sim *sim, uint64_t pick)
         break;
     }
     sim_count(sim, SIM_MUTATION);
+    is_corrupt = is_corrupt && (len != r->len || memcmp(bytes, r->bytes, len) != 0);
     say(sim, r->from, r->to, bytes, len, is_corrupt, 1);
     return true;
 }

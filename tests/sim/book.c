@@ -114,6 +114,7 @@ sim_seqs_find(struct sim_seqs *seqs, uint64_t key)
 struct sim_seq *
 sim_seqs_put(struct sim_seqs *seqs, uint64_t key)
 {
+    struct sim_seq row = {.key = key, .mail = -1, .others = {-1, -1, -1}};
     size_t i;
 
     if (seqs->count * 2 >= seqs->cap) {
@@ -129,7 +130,12 @@ sim_seqs_put(struct sim_seqs *seqs, uint64_t key)
         *seqs = bigger;
     }
     i = seq_slot(seqs, key);
+    if (seqs->rows[i].key != 0) {
+        row.others[0] = seqs->rows[i].mail;
+        row.others[1] = seqs->rows[i].others[0];
+        row.others[2] = seqs->rows[i].others[1];
+    }
     seqs->count += seqs->rows[i].key == 0;
-    seqs->rows[i] = (struct sim_seq){.key = key, .mail = -1};
+    seqs->rows[i] = row;
     return &seqs->rows[i];
 }

@@ -56,7 +56,7 @@ sim_client_request(struct sim *sim, uint64_t request)
 }
 
 static void look_answered(struct sim *sim, size_t at);
-static void pause_answered(struct sim *sim, const struct sim_request *r);
+static void pause_answered(struct sim *sim, size_t at);
 
 void
 sim_client_reply(struct sim_node *node, uint64_t client, struct lcp_span bytes,
@@ -85,7 +85,7 @@ sim_client_reply(struct sim_node *node, uint64_t client, struct lcp_span bytes,
         sim_watch_reply(sim, r);
     sim_note(sim, node->index, "reply", "%s", r->reply);
     if (r->pause != 0)
-        pause_answered(sim, r);
+        pause_answered(sim, client - 1);
     if (r->is_look)
         look_answered(sim, client - 1);
     if (tag != 0)
@@ -165,10 +165,13 @@ sim_pause(struct sim *sim, char letter, char peer, bool is_paused)
                    is_paused ? "PAUSE" : "RESUME", name,
                    is_paused ? "" : ",\"how\":\"--yes\"");
     if (!is_paused) { /* from now on it may be handed out */
-        if (peer == 0)
+        if (peer == 0) {
             node->all_paused_at = 0;
-        else
+            node->all_resumed_at = sim->request_count;
+        } else {
             node->paused_at[sim_index(peer)] = 0;
+            node->resumed_at[sim_index(peer)] = sim->request_count;
+        }
     }
     request = sim_request(sim, letter, json);
     sim->requests[request].pause = peer == 0 ? -1 : sim_index(peer) + 1;
@@ -226,11 +229,14 @@ look_answered(struct sim *sim, size_t at)
 }
 
 static void
-pause_answered(struct sim *sim, const struct sim_request *r)
+pause_answered(struct sim *sim, size_t at)
 {
+    const struct sim_request *r = &sim->requests[at];
     struct sim_node *node = &sim->nodes[r->node];
+    size_t resumed_at = r->pause < 0 ? node->all_resumed_at
+                                     : node->resumed_at[r->pause - 1];
 
-    if (!r->is_pause || strstr(r->reply, "\"ok\":true") == NULL)
+    if (!r->is_pause || resumed_at > at || strstr(r->reply, "\"ok\":true") == NULL)
         return;
     if (r->pause < 0)
         node->all_paused_at = sim->request_count;

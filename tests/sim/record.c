@@ -51,6 +51,9 @@ check_in_row(struct sim_node *node, struct sim_mail *mail, const struct lcp_row 
     struct sim *sim = node->sim;
     char me = sim_letter(node->index);
 
+    /* Somebody showed it what is another's: it noted that it does not take it. */
+    if (row->state == LCP_IN_REFUSED && mail->to != node->index)
+        return true;
     if (mail->in_number != row->number) {
         check_arrival(node, mail, row);
         return true;

@@ -63,14 +63,16 @@ struct sim_mail {
     bool has_digest;
     uint8_t digest[LCP_DIGEST_BYTES]; /* of its canonical bytes, from the record */
     /* in the sender's present process */
-    uint64_t life, last_ms, busy_until_ms, acked_life;
+    uint64_t life, last_ms, gap_ms, busy_until_ms, acked_life;
     uint32_t transmissions;
 };
 
 /* What a sequence number belongs to. */
 struct sim_seq {
-    uint64_t key; /* 0: free */
-    int mail;     /* -1: a heartbeat */
+    uint64_t key;  /* 0: free */
+    int mail;      /* -1: a heartbeat */
+    int others[3]; /* those before under this number, -1: none. A Python node begins at
+                      1 with every start */
     uint32_t ordinal;
     uint64_t life;
     bool was_stored; /* before this copy arrived */
@@ -123,6 +125,7 @@ struct sim_node {
     uint32_t legacy_seq;
     /* As clients were told: looks that began later; 0: not paused. */
     size_t paused_at[SIM_ENDPOINTS], all_paused_at;
+    size_t resumed_at[SIM_ENDPOINTS], all_resumed_at; /* as it was asked for */
     uint64_t life; /* number of its process, from 1 */
     bool with_key[SIM_ENDPOINTS];
     struct sim_random random;

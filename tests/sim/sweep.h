@@ -13,7 +13,7 @@ enum {
     SWEEP_FAULTS_MS = 420 * 1000,
     SWEEP_PEACE_MS = 180 * 1000,
     SWEEP_MESSAGES = 200,
-    SWEEP_QUOTA = 20, /* messages, on one node of some seeds */
+    SWEEP_QUOTA = 40, /* messages, on one node of some seeds */
 };
 
 struct sweep_result {

@@ -266,6 +266,7 @@ play(const struct network *network, bool is_fixed, struct measure *measure)
     }
     if (network->start != NULL)
         network->start(run.sim);
+    sim_run_ms(run.sim, 1); /* 0 means: not yet */
     began_ms = sim_now_ms(run.sim);
     for (size_t i = 0; i < run.count; i++)
         submit(&run, i);
