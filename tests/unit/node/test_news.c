@@ -240,6 +240,36 @@ a_start_tells_what_is_still_owed(void)
     free_rig(r);
 }
 
+static void
+a_peer_that_left_takes_its_news_along(void)
+{
+    struct rig *r = new_rig(true);
+    struct lcp_span packet;
+
+    marked_from_bob(r, 1, ID_A, "hello");
+    marked_from_bob(r, 2, ID_B, "hello"); /* is answered when bob has left */
+    r->conf.peer_count = 0;
+    REQUIRE(lcp_pump_reload(r->pump, &r->conf) == LCP_OK);
+    run_tasks_but_the_writer(r);
+    r->f.sent_count = 0;
+    run_tasks(r);
+    CHECK(last_sent(r, LCP_PACKET_RECEIPT).len == 0);
+    r->conf.peer_count = 1;
+    REQUIRE(lcp_pump_reload(r->pump, &r->conf) == LCP_OK);
+    run_tasks(r);
+    archive_all(r);
+    packet = last_sent(r, LCP_PACKET_RECEIPT);
+    REQUIRE(packet.len > 0);
+    r->conf.peer_count = 0;
+    REQUIRE(lcp_pump_reload(r->pump, &r->conf) == LCP_OK);
+    run_tasks(r);
+    CHECK(r->pump->flights.count == 0);
+    bob_acks(r, packet);
+    for (uint32_t i = 0; i < r->pump->peers_max; i++)
+        CHECK(r->pump->peers[i].news == NULL);
+    free_rig(r);
+}
+
 /* ---- hellos ---- */
 
 static void
@@ -272,6 +302,35 @@ a_fresh_hello_makes_a_peer_1_2_for_good(void)
     REQUIRE(open_pump(r, fault) == LCP_OK);
     CHECK(lcp_core_peer_view(r->pump->core, r->f.now_ms, 0, &view));
     CHECK(!view.has_fresh_hello && view.version == LCP_VERSION_1_2);
+    free_rig(r);
+}
+
+/* Freshly echoed, and yet: while it was verified the peer got another key. */
+static void
+a_hello_of_a_former_key_is_worth_nothing(void)
+{
+    struct rig *r = new_rig(true);
+    char raw[LCP_SIGNED_PAYLOAD_MAX];
+    struct lcp_core_peer peer = {
+        .name = "bob", .endpoint = r->from_bob, .has_key = true};
+    struct lcp_core_peer_view view;
+    struct lcp_span packet;
+    struct lcp_hello hello;
+
+    packet_from_bob(r, LCP_PACKET_HEARTBEAT, 3, raw,
+                    build_hello(&r->bob, "bob", "alice", 1, NULL, raw));
+    run_tasks(r);
+    packet = last_sent(r, LCP_PACKET_HEARTBEAT);
+    REQUIRE(lcp_hello_parse(
+                lcp_span(packet.data + LCP_HEADER_BYTES, packet.len - LCP_HEADER_BYTES),
+                &scratch, &hello) == LCP_MSG_OK);
+    packet_from_bob(r, LCP_PACKET_HEARTBEAT, 4, raw,
+                    build_hello(&r->bob, "bob", "alice", 2, hello.nonce, raw));
+    memset(peer.key, 5, sizeof(peer.key));
+    REQUIRE(lcp_core_peer_put(r->pump->core, r->f.now_ms, &peer, NULL) == LCP_OK);
+    run_tasks(r);
+    CHECK(lcp_core_peer_view(r->pump->core, r->f.now_ms, 0, &view));
+    CHECK(!view.has_fresh_hello && !view.is_online);
     free_rig(r);
 }
 
@@ -500,7 +559,9 @@ main(void)
     a_receipt_that_met_a_full_disk_comes_again();
     what_was_done_is_told_until_it_is_heard();
     a_start_tells_what_is_still_owed();
+    a_peer_that_left_takes_its_news_along();
     a_fresh_hello_makes_a_peer_1_2_for_good();
+    a_hello_of_a_former_key_is_worth_nothing();
     a_first_hello_pins_unless_a_key_is_required();
     each_start_has_a_name_of_its_own();
     a_pause_is_known_after_a_start();
