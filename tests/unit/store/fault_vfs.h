@@ -21,7 +21,7 @@ static struct fault_disk {
     int write_errno;             /* errno of that */
     long writes_left;            /* good writes before write_code holds */
     bool skips_syncs;            /* for tests of what does not depend on them */
-    unsigned syncs[FAULT_KINDS], writes[FAULT_KINDS];
+    unsigned syncs[FAULT_KINDS], writes[FAULT_KINDS], reads[FAULT_KINDS];
 } fault_disk;
 
 struct fault_file {
@@ -47,6 +47,7 @@ fault_close(sqlite3_file *file)
 static int
 fault_read(sqlite3_file *file, void *out, int len, sqlite3_int64 at)
 {
+    fault_disk.reads[((struct fault_file *)file)->kind]++;
     return fault_of(file)->pMethods->xRead(fault_of(file), out, len, at);
 }
 

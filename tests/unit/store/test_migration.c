@@ -6,53 +6,33 @@
  */
 #include "unit/store/scratch.h"
 
-#include <sqlite3.h>
-
 #include "store/schema.h"
 #include "unit/store/contract.h"
+#include "unit/store/fault_vfs.h"
+#include "unit/store/version_1.h"
 
-static const char version_1[] =
-    "CREATE TABLE message ( number INTEGER PRIMARY KEY AUTOINCREMENT,"
-    " changed INTEGER NOT NULL, dir INTEGER NOT NULL, state INTEGER NOT NULL,"
-    " state_wall_ms INTEGER NOT NULL, was_transmitted INTEGER NOT NULL,"
-    " is_purged INTEGER NOT NULL, wall_ms INTEGER NOT NULL,"
-    " expires_life_ms INTEGER NOT NULL, signer BLOB NOT NULL, digest BLOB NOT NULL,"
-    " peer TEXT NOT NULL, id TEXT NOT NULL, type TEXT NOT NULL, reply_to TEXT NOT NULL,"
-    " file TEXT NOT NULL, reason TEXT NOT NULL, raw BLOB NOT NULL) STRICT;"
-    "CREATE UNIQUE INDEX message_in ON message (id, signer) WHERE dir = 0;"
-    "CREATE UNIQUE INDEX message_out ON message (id) WHERE dir = 1;"
-    "CREATE INDEX message_dir ON message (dir);"
-    "CREATE INDEX message_pending ON message (dir, number, state)"
-    " WHERE dir = 0 AND state < 20;"
-    "CREATE INDEX message_queued ON message (peer, number, dir, state)"
-    " WHERE dir = 1 AND state = 0;"
-    "CREATE INDEX message_expiry ON message (expires_life_ms)"
-    " WHERE dir = 1 AND state = 0 AND expires_life_ms > 0;"
-    "CREATE UNIQUE INDEX message_changed ON message (changed);"
-    "CREATE INDEX message_reply_to ON message (reply_to) WHERE reply_to <> '';"
-    "CREATE INDEX message_purge ON message (state_wall_ms) WHERE is_purged = 0"
-    " AND ((dir = 0 AND state IN (20, 30)) OR (dir = 1 AND state > 0));"
-    "CREATE TABLE seen_any ( position INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE)"
-    " STRICT;"
-    "CREATE TABLE pin ( peer TEXT NOT NULL PRIMARY KEY, signer BLOB NOT NULL,"
-    " how TEXT NOT NULL, wall_ms INTEGER NOT NULL) STRICT;"
-    "CREATE TABLE meta ( name TEXT NOT NULL PRIMARY KEY, value INTEGER NOT NULL) "
-    "STRICT;"
-    "PRAGMA application_id = 1279479857; PRAGMA user_version = 1;";
-
-/* What a version 1 program left: one in, archived; one out, queued; the rest once each.
- */
-static const char content_1[] =
-    "INSERT INTO message VALUES (1, 3, 0, 20, 500, 0, 0, 100, 0, zeroblob(32),"
-    " zeroblob(16), 'bob', '0b9f3f0e-6d0c-4c4e-9a1f-0123456789ab', 'task', '',"
-    " 'msg_0b9f3f0e-6d0c-4c4e-9a1f-0123456789ab.json', '', CAST('{\"a\":1}' AS BLOB));"
-    "INSERT INTO message VALUES (2, 2, 1, 0, 200, 1, 0, 200, 900, zeroblob(32),"
-    " zeroblob(16), 'bob', '1b9f3f0e-6d0c-4c4e-9a1f-0123456789ab', 'result',"
-    " '0b9f3f0e-6d0c-4c4e-9a1f-0123456789ab',"
-    " 'msg_1b9f3f0e-6d0c-4c4e-9a1f-0123456789ab.json', '', CAST('{\"b\":2}' AS BLOB));"
-    "INSERT INTO seen_any (id) VALUES ('old');"
-    "INSERT INTO pin VALUES ('bob', zeroblob(32), 'config', 7);"
-    "INSERT INTO meta VALUES ('life', 12345);";
+/* What the second one added, word for word. */
+static const char version_2[] =
+    "CREATE TABLE word ( number INTEGER PRIMARY KEY, wants_receipts INTEGER NOT NULL, "
+    "owed_to TEXT NOT NULL, owed_state INTEGER NOT NULL, held_until INTEGER NOT NULL, "
+    "refused_ms INTEGER, canon_digest BLOB NOT NULL, detail TEXT NOT NULL, evidence "
+    "BLOB NOT NULL) STRICT;CREATE INDEX word_owed ON word (owed_to, owed_state, "
+    "number) WHERE owed_to <> '';CREATE INDEX word_held ON word (held_until) WHERE "
+    "held_until > 0;CREATE INDEX word_refused ON word (refused_ms) WHERE refused_ms IS "
+    "NOT NULL;CREATE TABLE usage ( peer TEXT NOT NULL PRIMARY KEY, messages INTEGER "
+    "NOT NULL, bytes INTEGER NOT NULL) STRICT;INSERT INTO usage SELECT peer, count(*), "
+    "sum(length(raw)) FROM message INDEXED BY message_pending WHERE dir = 0 AND state "
+    "< 20 GROUP BY peer;CREATE TRIGGER usage_comes AFTER INSERT ON message WHEN "
+    "new.dir = 0 AND new.state < 20 BEGIN INSERT INTO usage VALUES (new.peer, 1, "
+    "length(new.raw)) ON CONFLICT (peer) DO UPDATE SET messages = messages + 1, bytes "
+    "= bytes + excluded.bytes; END;CREATE TRIGGER usage_goes AFTER UPDATE OF state ON "
+    "message WHEN old.dir = 0 AND old.state < 20 AND new.state >= 20 BEGIN UPDATE "
+    "usage SET messages = messages - 1, bytes = bytes - length(old.raw) WHERE peer = "
+    "old.peer; END;CREATE TABLE peer ( name TEXT NOT NULL PRIMARY KEY, version INTEGER "
+    "NOT NULL, is_paused INTEGER NOT NULL, rate_life_ms INTEGER NOT NULL) "
+    "STRICT;CREATE TABLE audit ( number INTEGER PRIMARY KEY, wall_ms INTEGER NOT NULL, "
+    "who TEXT NOT NULL, what TEXT NOT NULL, detail TEXT NOT NULL) STRICT;PRAGMA "
+    "application_id = 1279479857; PRAGMA user_version = 2;";
 
 static void
 run_sql(const char *path, const char *sql)
@@ -96,48 +76,255 @@ a_fresh_record_is_what_the_released_steps_make(void)
     REQUIRE(lcp_store_sqlite_open(scratch("fresh.db"), false, &s) == LCP_OK);
     s->ops->close(s);
     run_sql(scratch("kept.db"), version_1);
+    run_sql(scratch("kept.db"), version_2);
     print_schema(scratch("fresh.db"), fresh, sizeof(fresh));
     print_schema(scratch("kept.db"), kept, sizeof(kept));
     CHECK(strlen(fresh) > 1000);
     CHECK_STR(fresh, kept);
 }
 
-static void
-a_record_of_version_1_opens_whole(void)
+/* Every value of the tables there were, as text; the caller frees it. */
+static char *
+print_values(const char *path)
 {
+    static const char *const tables[] = {"message", "seen_any", "pin", "meta"};
+    sqlite3 *db = NULL;
+    sqlite3_str *text;
+
+    REQUIRE(sqlite3_open(path, &db) == SQLITE_OK);
+    text = sqlite3_str_new(db);
+    for (size_t i = 0; i < COUNT_OF(tables); i++) {
+        char sql[64];
+        sqlite3_stmt *stmt = NULL;
+
+        snprintf(sql, sizeof(sql), "SELECT * FROM %s ORDER BY 1", tables[i]);
+        REQUIRE(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) == SQLITE_OK);
+        while (sqlite3_step(stmt) == SQLITE_ROW)
+            for (int c = 0; c < sqlite3_column_count(stmt); c++) {
+                const unsigned char *value = sqlite3_column_text(stmt, c);
+
+                sqlite3_str_appendf(text, "%d %s=%s\n", sqlite3_column_type(stmt, c),
+                                    sqlite3_column_name(stmt, c),
+                                    value != NULL ? (const char *)value : "");
+            }
+        sqlite3_finalize(stmt);
+    }
+    REQUIRE(sqlite3_close(db) == SQLITE_OK);
+    return sqlite3_str_finish(text);
+}
+
+static int64_t
+ask_number(const char *path, const char *sql)
+{
+    sqlite3 *db = NULL;
+    sqlite3_stmt *stmt = NULL;
+    int64_t number = -1;
+
+    REQUIRE(sqlite3_open(path, &db) == SQLITE_OK);
+    REQUIRE(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) == SQLITE_OK);
+    if (sqlite3_step(stmt) == SQLITE_ROW)
+        number = sqlite3_column_int64(stmt, 0);
+    sqlite3_finalize(stmt);
+    REQUIRE(sqlite3_close(db) == SQLITE_OK);
+    return number;
+}
+
+static void
+make_version_1(void)
+{
+    static char *made;
+    static size_t len;
+
+    fault_vfs_heal();
+    scratch_clear();
+    if (made == NULL) {
+        run_sql(scratch("lcp.db"), version_1);
+        for (size_t i = 0; i < COUNT_OF(content_1); i++)
+            run_sql(scratch("lcp.db"), content_1[i]);
+        REQUIRE(lcp_os_read_file(scratch("lcp.db"), 1 << 20, &made, &len) == LCP_OK);
+    } else {
+        REQUIRE(lcp_os_write_file(scratch("lcp.db"), lcp_span(made, len), 0600,
+                                  false) == LCP_OK);
+    }
+}
+
+static void
+a_record_of_version_1_keeps_every_value(void)
+{
+    char *before, *after;
     struct lcp_store *s = NULL;
+
+    make_version_1();
+    before = print_values(scratch("lcp.db"));
+    REQUIRE(before != NULL && strlen(before) > 3000);
+    CHECK(lcp_store_sqlite_open(scratch("lcp.db"), true, &s) == LCP_EVERSION);
+    REQUIRE(lcp_store_sqlite_open(scratch("lcp.db"), false, &s) == LCP_OK);
+    s->ops->close(s);
+    CHECK(ask_number(scratch("lcp.db"), "PRAGMA user_version") == 2);
+    after = print_values(scratch("lcp.db"));
+    CHECK_STR(after, before);
+    sqlite3_free(before);
+    sqlite3_free(after);
+}
+
+static void
+a_record_of_version_1_is_read_as_it_was(struct lcp_store *s)
+{
+    struct lcp_query in = {.state_min = LCP_IN_HELD, .state_max = 99}, out = in;
     struct lcp_store_counts counts;
-    struct lcp_key key = {{0}};
     struct lcp_row found;
-    struct rows thread = {0};
+    struct lcp_key key = {{0}};
+    struct rows thread = {0}, got_in = {0}, got_out = {0};
     const struct rows *got;
     uint64_t life_ms = 0;
     int64_t value = 0;
     char how[32];
 
-    scratch_clear();
-    run_sql(scratch("lcp.db"), version_1);
-    run_sql(scratch("lcp.db"), content_1);
-    REQUIRE(lcp_store_sqlite_open(scratch("lcp.db"), false, &s) == LCP_OK);
+    out.dir = LCP_OUT;
     CHECK(s->ops->counts(s, &counts) == LCP_OK);
-    CHECK(counts.total == 2 && counts.queued == 1 && counts.inbox == 0);
-    got = get(s, 1);
-    CHECK(got->last.state == LCP_IN_ARCHIVED && got->last.state_wall_ms == 500);
-    CHECK_STR(got->raw, "{\"a\":1}");
-    got = get(s, 2);
+    CHECK(counts.total == 13 && counts.queued == 2 && counts.inbox == 3);
+    CHECK(counts.unhanded == 2 && counts.held == 0);
+    CHECK(s->ops->each(s, &in, rows_take, &got_in) == LCP_OK);
+    CHECK_STR(got_in.text, "1 2 3 4 5 13");
+    CHECK(s->ops->each(s, &out, rows_take, &got_out) == LCP_OK);
+    CHECK_STR(got_out.text, "6 7 8 9 10 11 12");
+    got = get(s, 6);
     CHECK(got->last.dir == LCP_OUT && got->last.was_transmitted);
-    CHECK(got->last.expires_life_ms == 900);
-    CHECK(s->ops->next_expiry(s, &life_ms) == LCP_OK && life_ms == 900);
+    CHECK(got->last.expires_life_ms == 900 && got->last.state_wall_ms == 506);
+    CHECK(got->last.canon_digest[0] == 0 && got->last.evidence.len == 0);
+    CHECK(!got->last.wants_receipts && !got->last.owes);
+    CHECK_STR(got->raw, "{\"queued\":6}");
+    CHECK_STR(got->reason, "why 6");
+    CHECK_STR(got->detail, "");
+    CHECK(s->ops->next_expiry(s, &life_ms) == LCP_OK && life_ms == 800);
     CHECK(s->ops->each_in_thread(s, 1, rows_take, &thread) == LCP_OK);
-    CHECK_STR(thread.text, "1 2");
+    CHECK_STR(thread.text, "1 3 6");
     CHECK(s->ops->find_in(s, &key, "old", &found) == LCP_OK && found.number == 0);
+    CHECK(s->ops->find_out(s, "0b9f3f0e-6d0c-4c4e-9a1f-012345678906", &found) ==
+          LCP_OK);
+    CHECK(found.number == 6 && found.was_transmitted && found.canon_digest[0] == 0);
+    CHECK_STR(found.peer, "bob");
     CHECK(s->ops->pin_get(s, "bob", &key, how, &value) == LCP_OK && value == 7);
     CHECK(s->ops->meta_get(s, "life", &value) == LCP_OK && value == 12345);
-    CHECK(s->ops->changed(s) == 3);
+    CHECK(s->ops->changed(s) == 113);
+    expect_usage(s, "bob", 2, 24);
+    expect_usage(s, "carol", 1, 12);
+    CHECK_STR(creditors(s, 0), "");
+}
+
+static void
+a_record_of_version_1_goes_on_from_there(void)
+{
+    const struct lcp_change with = {.reason = "declined",
+                                    .detail = "not today",
+                                    .evidence = lcp_span_str("receipt"),
+                                    .wall_ms = 600};
+    struct lcp_store *s = NULL;
+    uint64_t purged = 0;
+
+    make_version_1();
+    REQUIRE(lcp_store_sqlite_open(scratch("lcp.db"), false, &s) == LCP_OK);
+    a_record_of_version_1_is_read_as_it_was(s);
     CHECK(s->ops->begin(s) == LCP_OK);
-    CHECK(add(s, incoming("new", 1)) == 3);
+    CHECK(add(s, incoming("new", 1)) == 14);
+    CHECK(get(s, 14)->last.changed == 114);
+    expect_usage(s, "bob", 3, 32);
+    /* Old rows take what new ones take. */
+    CHECK(change_to(s, LCP_OUT, 6, LCP_SENT_READ, &with));
+    CHECK_STR(get(s, 6)->evidence, "receipt");
+    CHECK_STR(get(s, 6)->detail, "not today");
+    CHECK(s->ops->resign(s, 7, lcp_span_str("{}"), &(struct lcp_key){{9}}, canon) ==
+          LCP_OK);
+    CHECK(get(s, 7)->last.canon_digest[0] == 0xca);
+    CHECK(change_to(s, LCP_IN, 1, LCP_IN_REFUSED, &with));
+    CHECK(!get(s, 1)->last.owes && get(s, 1)->raw[0] == '{');
+    CHECK(change_to(s, LCP_IN, 2, LCP_IN_ARCHIVED, &with));
+    expect_usage(s, "bob", 2, 20);
+    expect_usage(s, "carol", 0, 0);
+    CHECK(s->ops->set_told(s, 13, LCP_IN_STORED) == LCP_OK);
+    CHECK(s->ops->purge(s, 601, 99, &purged) == LCP_OK);
+    CHECK(purged == 7); /* 1, 2, 3, 4, 6, 8, 9; the times of 10 and 11 are later */
     CHECK(s->ops->commit(s) == LCP_OK);
-    CHECK(get(s, 3)->last.changed == 4);
+    s->ops->close(s);
+}
+
+/* The step is made whole or not at all, wherever the disk fails it. */
+static void
+a_migration_that_fails_leaves_version_1_whole(void)
+{
+    enum { STEPS = 150 };
+    static const int codes[] = {SQLITE_FULL, SQLITE_IOERR_WRITE};
+    int64_t objects_1, objects_2, version;
+    unsigned failed = 0, old = 0;
+    char *before;
+
+    make_version_1();
+    before = print_values(scratch("lcp.db"));
+    objects_1 = ask_number(scratch("lcp.db"), "SELECT count(*) FROM sqlite_schema");
+    run_sql(scratch("lcp.db"), version_2);
+    objects_2 = ask_number(scratch("lcp.db"), "SELECT count(*) FROM sqlite_schema");
+    for (long good = 0; good < STEPS; good++) {
+        struct lcp_store *s = NULL;
+        enum lcp_err err;
+        char *after;
+
+        make_version_1();
+        fault_disk.skips_syncs = true;
+        for (int kind = 0; kind < FAULT_KINDS; kind++)
+            fault_disk.write_code[kind] = codes[good % 2];
+        fault_disk.writes_left = good / 2;
+        fault_disk.write_errno = EIO;
+        err = lcp_store_sqlite_open(scratch("lcp.db"), false, &s);
+        if (err == LCP_OK)
+            s->ops->close(s);
+        fault_vfs_heal();
+        fault_disk.skips_syncs = true;
+        failed += err != LCP_OK;
+        /* What fails behind the step leaves the next version whole. */
+        version = ask_number(scratch("lcp.db"), "PRAGMA user_version");
+        CHECK(version == 2 || (version == 1 && err != LCP_OK));
+        CHECK(ask_number(scratch("lcp.db"), "SELECT count(*) FROM sqlite_schema") ==
+              (version == 1 ? objects_1 : objects_2));
+        old += version == 1;
+        after = print_values(scratch("lcp.db"));
+        CHECK_STR(after, before);
+        sqlite3_free(after);
+        s = NULL;
+        REQUIRE(lcp_store_sqlite_open(scratch("lcp.db"), false, &s) == LCP_OK);
+        a_record_of_version_1_is_read_as_it_was(s);
+        s->ops->close(s);
+    }
+    sqlite3_free(before);
+    printf("migration: failed %u times of %d, %u of them before it was done\n", failed,
+           (int)STEPS, old);
+    CHECK(old > 10 && old < failed && failed < STEPS && objects_2 > objects_1);
+}
+
+static void
+a_long_history_is_not_read_at_the_first_start(void)
+{
+    enum { ROWS = 20000, READS_MAX = 200 };
+    struct lcp_store *s = NULL;
+    int64_t pages;
+    unsigned reads;
+
+    fault_vfs_heal();
+    scratch_clear();
+    run_sql(scratch("lcp.db"), version_1);
+    run_sql(
+        scratch("lcp.db"),
+        "WITH RECURSIVE it (n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM it"
+        " WHERE n < 20000) INSERT INTO message SELECT n, n, n % 8 = 0,"
+        " iif(n % 8 = 0, 30, 20), n, 0, 0, n, 0, zeroblob(32), zeroblob(16), 'bob',"
+        " 'id-' || n, 'chat', '', 'msg_' || n || '.json', '', zeroblob(400) FROM it");
+    pages = ask_number(scratch("lcp.db"), "PRAGMA page_count");
+    fault_vfs_heal();
+    REQUIRE(lcp_store_sqlite_open(scratch("lcp.db"), false, &s) == LCP_OK);
+    reads = fault_disk.reads[FAULT_DATABASE];
+    printf("migration: %u reads, of %lld pages\n", reads, (long long)pages);
+    CHECK(pages > 2000 && reads < READS_MAX);
+    CHECK(s->ops->begin(s) == LCP_OK);
+    CHECK(add(s, incoming("new", 1)) == ROWS + 1);
     s->ops->close(s);
 }
 
@@ -148,7 +335,7 @@ what_is_newer_or_another_s_is_left_alone(void)
         const char *label, *sql;
         enum lcp_err want;
     } rows[] = {
-        {"newer", "PRAGMA user_version = 2", LCP_EVERSION},
+        {"newer", "PRAGMA user_version = 3", LCP_EVERSION},
         {"much newer", "PRAGMA user_version = 2147483647", LCP_EVERSION},
         {"version lost", "PRAGMA user_version = 0", LCP_ECORRUPT},
         {"negative", "PRAGMA user_version = -1", LCP_ECORRUPT},
@@ -156,6 +343,8 @@ what_is_newer_or_another_s_is_left_alone(void)
         {"nobody's", "PRAGMA application_id = 0", LCP_ECORRUPT},
         {"index missing", "DROP INDEX message_queued", LCP_ECORRUPT},
         {"table missing", "DROP TABLE meta", LCP_ECORRUPT},
+        {"newer index missing", "DROP INDEX word_owed", LCP_ECORRUPT},
+        {"newer table missing", "DROP TABLE audit", LCP_ECORRUPT},
     };
 
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
@@ -165,6 +354,7 @@ what_is_newer_or_another_s_is_left_alone(void)
 
         scratch_clear();
         run_sql(scratch("lcp.db"), version_1);
+        run_sql(scratch("lcp.db"), version_2);
         run_sql(scratch("lcp.db"), rows[i].sql);
         REQUIRE(lcp_os_read_file(scratch("lcp.db"), 1 << 20, &before, &len_before) ==
                 LCP_OK);
@@ -194,6 +384,7 @@ open_migrated(bool read_only)
 static void
 clear_to_version_1(void)
 {
+    fault_vfs_heal();
     scratch_clear();
     run_sql(scratch("lcp.db"), version_1);
 }
@@ -204,9 +395,13 @@ main(void)
     REQUIRE(lcp_crypto_init() == LCP_OK);
     /* A new step needs its text and its content here. */
     CHECK(LCP_SCHEMA_VERSION == 2);
+    fault_vfs_install();
     scratch_make();
     a_fresh_record_is_what_the_released_steps_make();
-    a_record_of_version_1_opens_whole();
+    a_record_of_version_1_keeps_every_value();
+    a_record_of_version_1_goes_on_from_there();
+    a_migration_that_fails_leaves_version_1_whole();
+    a_long_history_is_not_read_at_the_first_start();
     what_is_newer_or_another_s_is_left_alone();
     contract_run((struct contract){open_migrated, clear_to_version_1});
     scratch_remove();
