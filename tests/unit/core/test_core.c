@@ -324,6 +324,23 @@ a_flood_of_failures_is_throttled(void)
     rig_free(&rig);
 }
 
+/* Found forged once, the same bytes cost nothing more, nor the bucket. */
+static void
+known_junk_is_dropped_unparsed(void)
+{
+    with_peer();
+    rig_admitted(&rig, rig_mail(&rig, 0, 1, "m1", "junk"), LCP_ADM_BADSIG);
+    for (uint32_t i = 0; i < 1000; i++)
+        CHECK(rig_mail(&rig, 0, 2 + i, "m1", "junk") == 0);
+    CHECK(rig_counter(&rig, LCP_COUNT_BAD_SIGNATURE) == 1001);
+    CHECK(rig_counter(&rig, LCP_COUNT_THROTTLED) == 0);
+    CHECK(rig_mail(&rig, 0, 1, "m1", "real") != 0);
+    rig_run(&rig, 70000); /* and it is forgotten, in case it was a likeness */
+    CHECK(rig_mail(&rig, 0, 3, "m1", "junk") == 0); /* differs from the running one */
+    CHECK(rig_counter(&rig, LCP_COUNT_DIFFERS) == 1);
+    rig_free(&rig);
+}
+
 static void
 a_busy_honest_peer_is_never_throttled(void)
 {
@@ -611,6 +628,7 @@ main(void)
     first_contact_pins_what_the_transaction_pinned();
     alarms_come_once_a_minute_and_peer();
     a_flood_of_failures_is_throttled();
+    known_junk_is_dropped_unparsed();
     a_busy_honest_peer_is_never_throttled();
     peers_are_told_apart_by_name_endpoint_and_key();
     peers_swap_their_endpoints();

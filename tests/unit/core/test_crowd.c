@@ -303,11 +303,15 @@ the_dead_do_not_starve_the_living(void)
     memset(&crowd, 0, sizeof(crowd));
     crowd.living = 777;
     open_crowd(PEERS, LCP_VERSION_1_1);
-    crowd_run(1000, 3000, 1);
+    CHECK(!lcp_core_reserve(core, 1000, 999, 10)); /* its queue goes before */
+    crowd_run(1000, 1001, 1);
+    CHECK(crowd.greetings == 101); /* the first hundred, and whom somebody writes to */
+    crowd_run(1001, 3000, 1);
     CHECK(crowd.got[777] == 1); /* mail goes before most of the dead had their tries */
     for (uint32_t i = 0; i < PEERS; i++) {
         REQUIRE(lcp_core_peer_view(core, 3000, i, &view));
         inflight += view.inflight;
+        CHECK(view.window == 1 || i == 777);
     }
     CHECK(inflight > 0 && inflight <= 256);
     CHECK(lcp_core_reserve(core, 3000, 777, 1000));

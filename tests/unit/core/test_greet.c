@@ -214,7 +214,7 @@ a_dead_peer_is_offline_in_150_seconds_whatever_is_replayed(void)
     }
     CHECK(rig_view(&rig, 0).is_online);
     for (uint64_t round = 0; round < 200; round++) {
-        for (uint64_t i = 0; i < 5; i++) { /* with new nonces even: were it signed so */
+        for (uint64_t i = 0; i < 4; i++) { /* with new nonces even: were it signed so */
             uint64_t ticket = rig_hello(&rig, 0, RIG_BOOT, 1000 + 5 * round + i,
                                         nonces[i]);
 
@@ -223,8 +223,27 @@ a_dead_peer_is_offline_in_150_seconds_whatever_is_replayed(void)
         }
         rig_run(&rig, 1000);
     }
-    CHECK(!rig_view(&rig, 0).is_online);
+    CHECK(!rig_view(&rig, 0).is_online && rig_view(&rig, 0).is_away);
     CHECK(rig.kinds[LCP_OUT_OFFLINE] == 1);
+    CHECK(rig_view(&rig, 0).silent_ms > 199000); /* older echoes were no life either */
+    rig_free(&rig);
+}
+
+/* Somebody answers for it, with what a path can carry: but nobody echoes our nonces. */
+static void
+a_1_2_peer_without_hellos_goes_offline_while_its_mail_comes(void)
+{
+    with_peer();
+    rig_meet(&rig, 0);
+    for (int i = 0; i < 40; i++) {
+        char id[8];
+
+        snprintf(id, sizeof(id), "m%d", i);
+        rig_admitted(&rig, rig_mail(&rig, 0, (uint32_t)i, id, ""), LCP_ADM_STORED);
+        CHECK(rig_view(&rig, 0).is_online == (rig.now_ms - rig.tx[0].at_ms < 150000));
+        rig_run(&rig, 5000);
+    }
+    CHECK(rig.kinds[LCP_OUT_OFFLINE] == 1 && !rig_view(&rig, 0).is_away);
     rig_free(&rig);
 }
 
@@ -401,6 +420,7 @@ main(void)
     hellos_for_others_or_under_another_key_are_counted();
     recordings_do_not_push_out_the_echo_that_proves_us();
     a_dead_peer_is_offline_in_150_seconds_whatever_is_replayed();
+    a_1_2_peer_without_hellos_goes_offline_while_its_mail_comes();
     only_a_fresh_hello_makes_a_1_2_peer_online_but_other_signs_wake_it();
     a_1_2_peer_is_greeted_also_while_mail_flows();
     a_peer_once_known_as_1_2_stays_so_until_a_person_says_otherwise();

@@ -340,7 +340,6 @@ news_is_asked_for_sent_and_asked_for_again_until_nothing_is_left(void)
 {
     with_peer();
     lcp_core_news(rig.core, rig.now_ms, 0);
-    lcp_core_news(rig.core, rig.now_ms, 0);
     rig_poll(&rig);
     CHECK(lcp_core_offer_receipt(rig.core, rig.now_ms, 0, NEWS | 1,
                                  lcp_span_str("r1")) == LCP_OK);

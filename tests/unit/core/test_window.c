@@ -38,6 +38,100 @@ a_message_is_tried_five_times_and_parked_at_9500(void)
 }
 
 static void
+a_peer_that_was_measured_is_tried_sooner(void)
+{
+    static const struct {
+        const char *label;
+        bool is_fixed;
+        const char *want;
+    } rows[] = {
+        {"measured, 10 ms", false,
+         "  1100 p0 refill after 0 count 8\n"
+         "  1100 p0 data 1\n"
+         "  1300 p0 data 1\n"
+         "  1700 p0 data 1\n"
+         "  2500 p0 data 1\n"
+         "  4100 p0 data 1\n"
+         "  7100 p0 parked 1\n"},
+        {"as LCP/1.1", true,
+         "  1100 p0 refill after 0 count 8\n"
+         "  1100 p0 data 1\n"
+         "  1600 p0 data 1\n"
+         "  2600 p0 data 1\n"
+         "  4600 p0 data 1\n"
+         "  7600 p0 data 1\n"
+         " 10600 p0 parked 1\n"},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct lcp_core_config config = rig_config(&rig);
+
+        config.is_timing_fixed = rows[i].is_fixed;
+        rig_open(&rig, &config);
+        rig.answers[0] = true;
+        REQUIRE(rig_put(&rig, 0, true) == LCP_OK);
+        rig_run(&rig, 100);
+        rig_hush(&rig);
+        rig.answers[0] = false;
+        CHECK_ROW(rows[i].label,
+                  rig_view(&rig, 0).rto_ms == (rows[i].is_fixed ? 500 : 200));
+        rig_queue(&rig, 0);
+        rig_run(&rig, 10000);
+        rig_expect(&rig, rows[i].label, rows[i].want);
+        CHECK_ROW(rows[i].label, /* three waits of the first size had passed by then */
+                  rig_view(&rig, 0).window == (rows[i].is_fixed ? 8 : 1));
+        rig_free(&rig);
+    }
+}
+
+/* To an LCP/1.2 peer it may grow beyond what LCP/1.1 has. */
+static void
+a_window_that_is_answered_grows_and_silence_halves_it(void)
+{
+    with_peer(true);
+    for (int i = 0; i < 100; i++)
+        rig_queue(&rig, 0);
+    rig_run(&rig, 1000);
+    CHECK(rig_view(&rig, 0).window == 8);
+    lcp_core_set_version(rig.core, rig.now_ms, 0, LCP_VERSION_1_2);
+    CHECK(rig_view(&rig, 0).window == 8);
+    lcp_core_set_version(rig.core, rig.now_ms, 0, LCP_VERSION_1_1);
+    rig.answers[0] = false;
+    for (int i = 0; i < 8; i++)
+        rig_queue(&rig, 0);
+    rig_run(&rig, 199);
+    CHECK(rig_view(&rig, 0).window == 8);
+    rig_run(&rig, 1);
+    CHECK(rig_view(&rig, 0).window == 4); /* once for all eight */
+    rig_run(&rig, 400);
+    CHECK(rig_view(&rig, 0).window == 2);
+    rig.answers[0] = true;
+    rig_run(&rig, 1000);
+    CHECK(rig_view(&rig, 0).window > 2);
+    rig_free(&rig);
+}
+
+/* What was a probe need not wait out its three seconds. */
+static void
+a_sign_of_life_sends_the_running_probe_again_at_once(void)
+{
+    size_t from;
+
+    with_peer(false);
+    rig_queue(&rig, 0);
+    rig_run(&rig, 9500);
+    from = rig.tx_count;
+    while (rig_count_tx(&rig, from, 0, LCP_PACKET_DATA) == 0)
+        rig_run(&rig, 1);
+    rig_run(&rig, 100);
+    rig.answers[0] = true;
+    rig_admitted(&rig, rig_mail(&rig, 0, 8, "life", ""), LCP_ADM_STORED);
+    rig_run(&rig, RIG_RTT_MS);
+    CHECK(rig.kinds[LCP_OUT_SETTLED] == 1);
+    rig_free(&rig);
+}
+
+static void
 numbers_are_fresh_for_every_transmission(void)
 {
     with_peer(false);
@@ -349,6 +443,9 @@ main(void)
 {
     REQUIRE(lcp_crypto_init() == LCP_OK);
     a_message_is_tried_five_times_and_parked_at_9500();
+    a_peer_that_was_measured_is_tried_sooner();
+    a_window_that_is_answered_grows_and_silence_halves_it();
+    a_sign_of_life_sends_the_running_probe_again_at_once();
     numbers_are_fresh_for_every_transmission();
     an_ack_of_any_transmission_settles_with_its_own_round_trip();
     an_ack_counts_only_from_the_peer_it_was_sent_to();
