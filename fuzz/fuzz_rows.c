@@ -112,23 +112,41 @@ show(struct lcp_span messages)
     }
 }
 
-static void
-is_one_line_of_json(struct lcp_span text)
+static bool
+is_json(struct lcp_span text)
 {
     struct lcp_json doc = {.nodes = reply_nodes, .cap = NODES_MAX};
     enum lcp_json_fault fault = lcp_json_parse_deep(text, LCP_JSON_DEPTH_LIMIT, &doc);
 
-    must(fault == LCP_JSON_FAULT_NONE || fault == LCP_JSON_FAULT_NODES);
-    must(lcp_utf8_valid(text));
+    return fault == LCP_JSON_FAULT_NONE || fault == LCP_JSON_FAULT_NODES;
+}
+
+/* Of a proof both texts are put out as they lie there: whoever verifies sees the
+ * damage. */
+static void
+check_answer(const struct lcp_read *read)
+{
+    struct lcp_span text = lcp_span(read->out, read->out_len), messages;
+    struct lcp_proof proof;
+    enum lcp_proof_fault fault;
+
     for (size_t i = 0; i < text.len; i++)
         must(text.data[i] != '\n' && text.data[i] != '\r');
+    if (read->verb == LCP_VERB_SENT && read->proof) {
+        must(lcp_proof_read(text, &proof, &fault) == LCP_OK);
+        must(is_json(text) || fault != LCP_PROOF_VALID);
+        return;
+    }
+    must(is_json(text) && lcp_utf8_valid(text));
+    if (lcp_reply_member(text, "messages", &messages) &&
+        (read->verb == LCP_VERB_CHECK || read->verb == LCP_VERB_READ))
+        show(messages);
 }
 
 static void
 ask(struct lcp_store *store, enum lcp_verb verb, const char *id, unsigned how)
 {
     struct lcp_read *read = calloc(1, sizeof(*read));
-    struct lcp_span messages;
 
     must(read != NULL);
     read->store = store;
@@ -143,20 +161,8 @@ ask(struct lcp_store *store, enum lcp_verb verb, const char *id, unsigned how)
     snprintf(read->id, sizeof(read->id), "%s", id);
     lcp_read_run(&read->task);
     must(read->code == NULL || read->err != LCP_OK);
-    if (read->err == LCP_OK) {
-        struct lcp_span text = lcp_span(read->out, read->out_len);
-
-        is_one_line_of_json(text);
-        if ((verb == LCP_VERB_CHECK || verb == LCP_VERB_READ) &&
-            lcp_reply_member(text, "messages", &messages))
-            show(messages);
-        if (verb == LCP_VERB_SENT && read->proof) {
-            struct lcp_proof proof;
-            enum lcp_proof_fault fault;
-
-            must(lcp_proof_read(text, &proof, &fault) == LCP_OK);
-        }
-    }
+    if (read->err == LCP_OK && read->out != NULL)
+        check_answer(read);
     lcp_read_free(read);
 }
 
