@@ -34,10 +34,11 @@ LCP_API LCP_MUST_USE enum lcp_err lcp_client_call(struct lcp_client *client,
 struct lcp_sent {
     uint64_t number;
     char id[LCP_ID_MAX + 1];
-    char state[32]; /* "acked": the peer has it; "queued": it goes by itself, do not
-                       send again */
+    char state[32]; /* "stored" or further: the receiver signed that it has it;
+                       "acked": its LCP/1.1 node got it; "queued", "sent": it goes by
+                       itself, do not send again; docs/ipc.md has them all */
     bool accepted;  /* durable here */
-    bool ok;        /* the receiver answered */
+    bool ok;        /* the receiver has it */
 };
 
 /* Sends a message. to may be NULL with a single peer; type NULL is "chat"; reply_to may
