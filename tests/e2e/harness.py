@@ -366,10 +366,13 @@ class Home:
         self.process = None
         self.log = None
 
-    def lcp(self, *args, seconds=30, stdin=None, env=None, **more):
+    def lcp(self, *args, seconds=30, stdin=None, env=None, stdout_path=None, **more):
         whole = dict(self.env)
         whole.update(env or {})
-        return run([self.binary] + list(args), seconds, whole, stdin, **more)
+        argv = [self.binary] + list(args)
+        if stdout_path is not None:
+            argv = ["/bin/sh", "-c", 'out=$1; shift; exec "$@" >"$out"', "sh", stdout_path] + argv
+        return run(argv, seconds, whole, stdin, **more)
 
     def init(self):
         made = self.lcp("init", "--name", self.name, "--address", self.address)
@@ -477,9 +480,10 @@ class Home:
             lines.close()
 
 
-def pair(scratch, binary, env=None):
-    """Two homes that know each other by key, not started."""
-    homes = [Home(scratch, binary, name, env=env).init() for name in ("AgentA", "AgentB")]
+def pair(scratch, binary, env=None, place=""):
+    """Two homes that know each other by key, not started. place tells several pairs apart."""
+    homes = [Home(scratch, binary, name, env=env, folder=scratch.path(place + name)).init()
+             for name in ("AgentA", "AgentB")]
     for one, other in (homes, homes[::-1]):
         one.add_peer(other.name, other.address, other.key.public)
     return homes
