@@ -151,7 +151,7 @@ lcp_finish_receipt(struct lcp_pump *p, struct lcp_job *job)
         if (!lcp_core_is_inflight(p->core, number))
             lcp_flights_del(&p->flights, number);
         if (job->words[i].is_later)
-            lcp_waiters_tell(p, number, LCP_SENT_QUEUED);
+            lcp_waiters_tell_why(p, number, LCP_SENT_QUEUED, job->reason, job->detail);
         else if (job->word_states[i] >= 0)
             lcp_waiters_tell_why(p, number, job->word_states[i], job->reason,
                                  job->detail);
@@ -206,14 +206,6 @@ lcp_finish_news(struct lcp_pump *p, struct lcp_job *job)
         lcp_core_news(p->core, now_ms, job->peer);
     }
     job->raw = NULL;
-}
-
-/* What else there is to tell shows when it is asked for. */
-void
-lcp_finish_told(struct lcp_pump *p, struct lcp_job *job)
-{
-    if (job->err == LCP_OK && is_still_there(p, job))
-        lcp_core_news(p->core, lcp_pump_now(p), job->peer);
 }
 
 void

@@ -29,8 +29,11 @@ receipt_about(struct rig *r, enum lcp_word word, struct lcp_span raw,
         draft.reason = "declined";
         draft.text = "not mine";
     }
-    if (word == LCP_WORD_LATER)
+    if (word == LCP_WORD_LATER) {
         draft.retry_s = 30;
+        draft.reason = "quota";
+        draft.text = "too much of bob's lies here";
+    }
     REQUIRE(lcp_msg_parse(raw, &scratch, &msg) == LCP_MSG_OK);
     strcpy(entry.id, msg.id);
     REQUIRE(lcp_msg_canon(&msg, &scratch, &canon) == LCP_OK);
@@ -371,6 +374,13 @@ a_send_waits_for_the_state_asked_for(void)
          "\"ms\":"},
         {"held is a word", "", {LCP_WORD_HELD}, 1, 1, "{\"ok\":true"},
         {"later ends no tries", "", {LCP_WORD_LATER}, 1, 1, "{\"ok\":false"},
+        {"later and why",
+         "",
+         {LCP_WORD_LATER},
+         1,
+         1,
+         "\"state\":\"sent\",\"signed\":false,\"reason\":\"quota\",\"detail\":\"too "
+         "much"},
         {"refused", "", {LCP_WORD_REFUSED}, 1, 1, "{\"ok\":false,\"accepted\":true,"},
         {"its reason",
          "",
