@@ -101,19 +101,22 @@ run_held(struct lcp_cli *cli)
 
 /* ---- release ---- */
 
-/* Is this row meant by "41", "#41", an id, or its beginning? */
+/* Is this row meant by "41", "#41", an id, or its beginning? Ids may begin with digits,
+ * too. */
 static bool
 is_meant(struct lcp_span row, const char *text)
 {
+    bool is_marked = text[0] == '#';
     char id[LCP_ID_MAX + 1];
     uint64_t number;
     size_t len = strlen(text);
 
-    if (lcp_uint_parse(lcp_span_str(text + (text[0] == '#')), 1, INT64_MAX, &number) ==
-        LCP_OK)
-        return number == lcp_reply_number(row, "number");
+    if (lcp_uint_parse(lcp_span_str(text + is_marked), 1, INT64_MAX, &number) ==
+            LCP_OK &&
+        number == lcp_reply_number(row, "number"))
+        return true;
     lcp_reply_text(row, "id", id, sizeof(id));
-    return len >= ID_PREFIX_MIN && strncmp(id, text, len) == 0;
+    return !is_marked && len >= ID_PREFIX_MIN && strncmp(id, text, len) == 0;
 }
 
 /* What the person is about to let in. */
