@@ -145,8 +145,9 @@ sim_refuse(struct sim *sim, char node, const char *id)
     struct sim_mail *mail = sim_find_mail(sim, id);
     char json[SIM_TEXT_MAX];
 
-    if (mail != NULL)
-        mail->may_be_refused = true;
+    if (mail == NULL)
+        return -1;
+    mail->may_be_refused = true;
     (void)snprintf(json, sizeof(json),
                    "{\"v\":1,\"cmd\":\"REFUSE\",\"id\":\"%s\",\"reason\":\"no\"}", id);
     return sim_request(sim, node, json);
@@ -157,8 +158,11 @@ sim_pause(struct sim *sim, char letter, char peer, bool is_paused)
 {
     struct sim_node *node = sim_node(sim, letter);
     char json[SIM_TEXT_MAX], name[32] = "";
+    int *last = peer == 0 ? &node->all_pause : &node->pauses[sim_index(peer)];
     int request;
 
+    if (*last != 0 && sim_reply(sim, *last - 1) == NULL)
+        return -1; /* one after the other */
     if (peer != 0)
         (void)snprintf(name, sizeof(name), ",\"name\":\"%c\"", peer);
     (void)snprintf(json, sizeof(json), "{\"v\":1,\"cmd\":\"%s\"%s%s}",
@@ -167,13 +171,12 @@ sim_pause(struct sim *sim, char letter, char peer, bool is_paused)
     if (!is_paused) { /* from now on it may be handed out */
         if (peer == 0) {
             node->all_paused_at = 0;
-            node->all_resumed_at = sim->request_count;
         } else {
             node->paused_at[sim_index(peer)] = 0;
-            node->resumed_at[sim_index(peer)] = sim->request_count;
         }
     }
     request = sim_request(sim, letter, json);
+    *last = request + 1;
     sim->requests[request].pause = peer == 0 ? -1 : sim_index(peer) + 1;
     sim->requests[request].is_pause = is_paused;
     return request;
@@ -233,10 +236,8 @@ pause_answered(struct sim *sim, size_t at)
 {
     const struct sim_request *r = &sim->requests[at];
     struct sim_node *node = &sim->nodes[r->node];
-    size_t resumed_at = r->pause < 0 ? node->all_resumed_at
-                                     : node->resumed_at[r->pause - 1];
 
-    if (!r->is_pause || resumed_at > at || strstr(r->reply, "\"ok\":true") == NULL)
+    if (!r->is_pause || strstr(r->reply, "\"ok\":true") == NULL)
         return;
     if (r->pause < 0)
         node->all_paused_at = sim->request_count;

@@ -125,7 +125,7 @@ struct sim_node {
     uint32_t legacy_seq;
     /* As clients were told: looks that began later; 0: not paused. */
     size_t paused_at[SIM_ENDPOINTS], all_paused_at;
-    size_t resumed_at[SIM_ENDPOINTS], all_resumed_at; /* as it was asked for */
+    int pauses[SIM_ENDPOINTS], all_pause; /* the last requests, plus 1 */
     uint64_t life; /* number of its process, from 1 */
     bool with_key[SIM_ENDPOINTS];
     struct sim_random random;

@@ -339,7 +339,9 @@ sim_watch_delivered(struct sim *sim, const struct sim_event *event)
         if (mail == NULL || (event->is_corrupt && mail->stored == 0))
             return;
     }
-    seq = sim_seqs_put(&sim->delivered, seq_key(to, from, read_seq(bytes)));
+    seq = sim_seqs_find(&sim->delivered, seq_key(to, from, read_seq(bytes)));
+    if (seq == NULL || mail == NULL || seq->mail != mail->label - 1)
+        seq = sim_seqs_put(&sim->delivered, seq_key(to, from, read_seq(bytes)));
     seq->life = sim->nodes[to].life;
     if (mail != NULL) {
         seq->mail = mail->label - 1;

@@ -138,9 +138,9 @@ void sim_may_end(struct sim *sim, char from, char to, const char *id);
 /* An agent's look into its inbox: CHECK, then SHOWN for what came, as our clients do,
  * and with done ACK of the same. */
 void sim_look(struct sim *sim, char node, bool done);
-/* Asks the node to refuse the mail with this id. */
+/* Asks the node to refuse the mail with this id; -1: no such mail. */
 int sim_refuse(struct sim *sim, char node, const char *id);
-/* PAUSE or RESUME of a peer (0: of all). */
+/* PAUSE or RESUME of a peer (0: of all); -1: the last one is not answered yet. */
 int sim_pause(struct sim *sim, char node, char peer, bool is_paused);
 /* A model of the Python node sends a message: five tries, then it forgets it. */
 void sim_legacy_send(struct sim *sim, char from, char to, const char *id,
