@@ -208,8 +208,7 @@ void lcp_pump_finish(struct lcp_pump *p, struct lcp_job *job);
  * finish_mail.c. The job is freed afterwards; what it owns may be taken out of it. */
 typedef void lcp_finish_fn(struct lcp_pump *p, struct lcp_job *job);
 lcp_finish_fn lcp_finish_admit, lcp_finish_verify, lcp_finish_hello,
-    lcp_finish_hello_sign, lcp_finish_receipt, lcp_finish_news, lcp_finish_told,
-    lcp_finish_version;
+    lcp_finish_hello_sign, lcp_finish_receipt, lcp_finish_news, lcp_finish_version;
 lcp_finish_fn lcp_finish_send, lcp_finish_sign, lcp_finish_settle, lcp_finish_refill,
     lcp_finish_cancel, lcp_finish_expire;
 lcp_finish_fn lcp_finish_release, lcp_finish_refuse, lcp_finish_resend,

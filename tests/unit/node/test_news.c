@@ -218,6 +218,31 @@ what_was_done_is_told_until_it_is_heard(void)
 }
 
 static void
+many_words_go_one_receipt_after_the_other(void)
+{
+    struct rig *r = new_rig(true);
+    char id[LCP_ID_MAX + 1];
+    struct lcp_receipt receipt;
+    uint32_t told = 0;
+
+    for (int i = 0; i < 20; i++) {
+        snprintf(id, sizeof(id), "3f2b8a10-5d7c-4e2a-9b1f-0a1b2c3d4e%02d", i);
+        marked_from_bob(r, (uint32_t)i, id, "x");
+        run_tasks(r);
+    }
+    r->f.sent_count = 0;
+    archive_all(r);
+    while (told < 20 && last_receipt(r, &receipt)) {
+        CHECK(receipt.word == LCP_WORD_DONE);
+        told += receipt.count;
+        bob_acks(r, last_sent(r, LCP_PACKET_RECEIPT)); /* and no time passes */
+    }
+    CHECK(told == 20);
+    CHECK(owed(r) == 0);
+    free_rig(r);
+}
+
+static void
 a_start_tells_what_is_still_owed(void)
 {
     struct rig *r = new_rig(true);
@@ -342,7 +367,9 @@ a_first_hello_pins_unless_a_key_is_required(void)
         char raw[LCP_SIGNED_PAYLOAD_MAX];
         struct lcp_core_peer_view view;
 
-        r->pump->require_key = required;
+        r->conf.require_key = required;
+        REQUIRE(lcp_pump_reload(r->pump, &r->conf) == LCP_OK);
+        run_tasks(r);
         packet_from_bob(r, LCP_PACKET_HEARTBEAT, 3, raw,
                         build_hello(&r->bob, "bob", "alice", 1, NULL, raw));
         run_tasks(r);
@@ -422,6 +449,26 @@ what_met_a_full_disk_goes_again_in_its_order(void)
     CHECK(r->pump->retry == NULL && r->pump->retry_last == NULL);
     REQUIRE(r->writer->ops->pin_get(r->writer, "bob", &key, how, &when) == LCP_OK);
     CHECK_STR(how, "second");
+    free_rig(r);
+}
+
+static void
+what_needs_no_disk_says_nothing_of_it(void)
+{
+    struct rig *r = new_rig(true);
+    char raw[LCP_SIGNED_PAYLOAD_MAX];
+
+    lcp_memory_disk_fail(r->disk, LCP_ENOSPACE);
+    lcp_pump_save_life(r->pump, false);
+    lcp_pump_drain(r->pump);
+    run_tasks(r);
+    CHECK(r->pump->degraded != NULL);
+    packet_from_bob(r, LCP_PACKET_HEARTBEAT, 3, raw,
+                    build_hello(&r->bob, "bob", "alice", 1, NULL, raw));
+    run_tasks(r);
+    CHECK(last_sent(r, LCP_PACKET_HEARTBEAT).len > 0);
+    CHECK(r->pump->degraded != NULL);
+    CHECK(strstr(r->f.log, "works again") == NULL);
     free_rig(r);
 }
 
@@ -558,6 +605,7 @@ main(void)
     later_stays_queued_and_goes_again();
     a_receipt_that_met_a_full_disk_comes_again();
     what_was_done_is_told_until_it_is_heard();
+    many_words_go_one_receipt_after_the_other();
     a_start_tells_what_is_still_owed();
     a_peer_that_left_takes_its_news_along();
     a_fresh_hello_makes_a_peer_1_2_for_good();
@@ -566,6 +614,7 @@ main(void)
     each_start_has_a_name_of_its_own();
     a_pause_is_known_after_a_start();
     what_met_a_full_disk_goes_again_in_its_order();
+    what_needs_no_disk_says_nothing_of_it();
     a_policy_comes_with_the_configuration_and_goes_with_it();
     agents_that_answer_each_other_are_held_at_the_limit();
     without_a_handler_there_is_no_loop();

@@ -83,10 +83,10 @@ a_rate_is_later_and_never_final(void)
     CHECK(job->admission == LCP_ADM_LATER && says(job, LCP_WORD_LATER, "rate"));
     CHECK(job->retry_s == 1200);
     CHECK(in_state(h, "id-3") == -100);
-    h->life_ms += 1200 * 1000 - 1000;
+    h->life_ms += 1200 * 1000 - 1500;
     job = admit_one(h, "id-3", "chat", "x", true);
-    CHECK(job->admission == LCP_ADM_LATER && job->retry_s == 1);
-    h->life_ms += 1000;
+    CHECK(job->admission == LCP_ADM_LATER && job->retry_s == 2);
+    h->life_ms += 1500;
     CHECK(admit_one(h, "id-3", "chat", "x", true)->admission == LCP_ADM_STORED);
     CHECK(admit_one(h, "id-4", "chat", "x", true)->admission == LCP_ADM_LATER);
     free_hand(h);
@@ -261,18 +261,24 @@ static void
 words_that_differ_are_said_apart(void)
 {
     struct hand *h = new_hand(true);
-    struct lcp_receipt first, second;
+    struct lcp_receipt first, second, third;
     struct lcp_job *job;
 
+    (void)admit_one(h, "id-1", "chat", "x", true);
+    move(h, "id-1", LCP_IN_HANDED);
+    empty_hand(h);
     (void)admit(h, ID_A, "chat", "x", true);
+    (void)admit(h, "id-1", "chat", "x", true);
     job = admit(h, ID_B, "chat", "x", true);
     job->is_looping = true;
     (void)admit(h, ID_C, "chat", "x", true);
     run(h);
-    CHECK(h->batch.answer_count == 2);
+    CHECK(h->batch.answer_count == 3);
     read_answer(h, 0, &first);
-    read_answer(h, 1, &second);
+    read_answer(h, 1, &third);
+    read_answer(h, 2, &second);
     CHECK(first.word == LCP_WORD_STORED && first.count == 2);
+    CHECK(third.word == LCP_WORD_READ && third.count == 1);
     CHECK(second.word == LCP_WORD_HELD && second.count == 1);
     CHECK(strcmp(second.reason, "loop") == 0);
     free_hand(h);

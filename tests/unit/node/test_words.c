@@ -168,10 +168,10 @@ only_the_pinned_key_speaks_for_a_peer(void)
     job = take_up(h, LCP_JOB_RECEIPT);
     {
         char raw[LCP_SIGNED_PAYLOAD_MAX];
-        size_t len = build_receipt(&h->bob, "bob", "alice", LCP_WORD_STORED, &entry, 1,
+        size_t len = build_receipt(&h->bob, "bob", "alice", LCP_WORD_READ, &entry, 1,
                                    raw);
 
-        memcpy(strstr(raw, "\"stored\"") + 1, "refuse", 6);
+        memcpy(strstr(raw, "\"read\"") + 1, "done", 4);
         give_raw(job, raw, len);
     }
     run(h);
@@ -291,8 +291,8 @@ ask_news(struct hand *h, struct lcp_receipt *out)
     run(h);
     CHECK(job->err == LCP_OK);
     if (job->number_count > 0) {
-        REQUIRE(lcp_receipt_parse(lcp_span(job->raw, job->raw_len), &scratch,
-                                  out) == LCP_MSG_OK);
+        REQUIRE(lcp_receipt_parse(lcp_span(job->raw, job->raw_len), &scratch, out) ==
+                LCP_MSG_OK);
         CHECK(lcp_signed_verify(&out->object, &scratch));
     }
     return job;
@@ -440,6 +440,23 @@ a_hello_needs_no_disk_unless_it_pins(void)
 }
 
 static void
+a_hello_that_nobody_signed_is_none(void)
+{
+    struct hand *h = new_hand(false);
+    char raw[LCP_SIGNED_PAYLOAD_MAX];
+    struct lcp_job *job = take_up(h, LCP_JOB_HELLO);
+    size_t len = build_hello(&h->bob, "bob", "alice", 1, NULL, raw);
+
+    strstr(raw, "0123456789abcdef")[0] = '1';
+    give_raw(job, raw, len);
+    job->key = h->bob.key;
+    job->is_first_contact = true;
+    run(h);
+    CHECK(job->err == LCP_OK && job->admission == LCP_ADM_BADSIG && !job->has_pinned);
+    free_hand(h);
+}
+
+static void
 a_hello_of_ours_says_who_and_echoes(void)
 {
     struct hand *h = new_hand(true);
@@ -475,6 +492,7 @@ main(void)
     what_moved_on_meanwhile_is_still_owed();
     many_news_fit_their_packets();
     a_hello_needs_no_disk_unless_it_pins();
+    a_hello_that_nobody_signed_is_none();
     a_hello_of_ours_says_who_and_echoes();
     return check_end("words");
 }
