@@ -136,9 +136,9 @@ enum lcp_counter {
     LCP_COUNT_BAD_RECEIPT,     /* form, or not for us */
     LCP_COUNT_RECEIPT_FOREIGN, /* entries verified that speak of nothing of ours:
                                   unknown id, other digest, other peer's message */
-    LCP_COUNT_ACK_NOT_ENOUGH,  /* of a message to an LCP/1.2 peer: stops retransmission
-                                  (PARKED), settles nothing; the next round asks
-                                  again */
+    LCP_COUNT_ACK_NOT_ENOUGH,  /* of a message to an LCP/1.2 peer: stops retransmission,
+                                  settles nothing; PARKED if no receipt follows within
+                                  one wait, and the next round asks again */
     LCP_COUNT_NOT_TAKEN,       /* verified and refused with a signed word */
     LCP_COUNT_SECOND_CHANCE,   /* throttled, came again, got through */
     LCP_COUNT_BAD_HEARTBEAT,   /* with a payload that is no HELLO: not acknowledged */
@@ -174,8 +174,8 @@ enum lcp_output_kind {
                         payload come at most once a minute and peer, those with are
                         charged to its bucket */
     /* LCP/1.2 */
-    LCP_OUT_HELLO_SIGN, /* every HEARTBEAT of ours: build a HELLO with nonce, echo,
-                           has_echo and send it behind `header` to `to`; there is
+    LCP_OUT_HELLO_SIGN, /* nearly every HEARTBEAT of ours: build a HELLO with nonce,
+                           echo, has_echo and send it behind `header` to `to`; there is
                            nothing to report */
     LCP_OUT_HELLO,   /* verify the HELLO in payload (message: const struct lcp_hello *);
                         then lcp_core_hello, in any case: one runs for each peer */

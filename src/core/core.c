@@ -79,7 +79,7 @@ staged_cap(const struct lcp_core_limits *l, uint32_t ephemerals)
         BESIDES = 64,
         AN_ADMISSION = LCP_ADMIT_SEQS_MAX + 6, /* settled words, online, version, HELLO,
                                                   news, alarm */
-        A_PEER = 2,                            /* HELLO, news */
+        A_PEER = 5, /* HELLO and what one of theirs proves, news */
     };
 
     return l->admissions_max * AN_ADMISSION + LCP_ANSWERS_MAX + l->inflight_max +

@@ -95,15 +95,30 @@ plan_beat(struct lcp_core *core, struct lcp_peer *p, uint64_t from_ms)
                                                         : BEAT_SPREAD_PERCENT);
 }
 
-static void
-beat(struct lcp_core *core, uint32_t peer)
+/* A number for a heartbeat that goes now. */
+static uint32_t
+number_beat(struct lcp_core *core, uint32_t peer)
 {
     struct lcp_peer *p = lcp_core_row(core, peer);
     uint32_t item = first_beat_item(core) + peer * LCP_BEATS_REMEMBERED + p->next_beat;
 
     p->next_beat = (p->next_beat + 1) % LCP_BEATS_REMEMBERED;
     p->told_ms = p->beat_ms = core->now_ms;
-    lcp_greet_sign(core, peer, lcp_seqs_renew(&core->seqs, item, core->now_ms));
+    return lcp_seqs_renew(&core->seqs, item, core->now_ms);
+}
+
+void
+lcp_live_knock(struct lcp_core *core, uint32_t peer)
+{
+    lcp_core_stage_bare(core, peer, LCP_PACKET_HEARTBEAT, number_beat(core, peer));
+}
+
+static void
+beat(struct lcp_core *core, uint32_t peer)
+{
+    struct lcp_peer *p = lcp_core_row(core, peer);
+
+    lcp_greet_sign(core, peer, number_beat(core, peer));
     plan_beat(core, p, core->now_ms);
     p->is_greeting = false;
     if (p->is_away) /* ever more rarely */

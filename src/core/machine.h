@@ -214,6 +214,8 @@ void lcp_live_step(struct lcp_core *core, uint32_t peer);
 void lcp_live_rearm(struct lcp_core *core, uint32_t peer);
 /* A HELLO to the peer at once, or when its turn comes: many do not go together. */
 void lcp_live_greet(struct lcp_core *core, uint32_t peer);
+/* A bare heartbeat: whoever called for it has proved nothing. */
+void lcp_live_knock(struct lcp_core *core, uint32_t peer);
 /* Somebody wants to write to it: if its turn has not come yet, it has now. */
 void lcp_live_greet_first(struct lcp_core *core, uint32_t peer);
 /* Greets the peer, and probes it now if mail waits for it. */

@@ -79,6 +79,7 @@ lcp_outq_enter(struct lcp_outq *q, uint32_t peer, uint64_t number,
     q->slots[i].state = LCP_SLOT_WINDOW;
     q->slots[i].payload = payload;
     q->slots[i].tries = 0;
+    q->slots[i].is_acked = false;
     q->slots[i].type = LCP_PACKET_DATA;
     return i;
 }

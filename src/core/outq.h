@@ -25,6 +25,7 @@ struct lcp_slot {
     uint8_t type;   /* enum lcp_packet_type: DATA, or RECEIPT for news */
     uint32_t tries; /* transmissions of this set */
     bool was_sent;  /* ever */
+    bool is_acked;  /* in this set, which was not enough: no further tries */
 };
 
 struct lcp_outq {

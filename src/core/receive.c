@@ -198,9 +198,9 @@ take_ack(struct lcp_core *core, uint32_t peer, uint32_t seq)
     lcp_live_sign(core, peer);
 }
 
-/* Of an LCP/1.1 peer. Anybody can send one in its name: nine bytes for nine, and no
- * sign of life. But a peer that starts again beats, and the ACK of a beat of ours is
- * one. */
+/* Of an LCP/1.1 peer. Anybody can send one in its name: nine bytes for nine, nothing
+ * signed, and no sign of life. But a peer that starts again beats, and the ACK of a
+ * beat of ours is one. */
 static void
 take_heartbeat(struct lcp_core *core, uint32_t peer, const struct lcp_frame *frame)
 {
@@ -213,7 +213,7 @@ take_heartbeat(struct lcp_core *core, uint32_t peer, const struct lcp_frame *fra
     }
     lcp_core_stage_bare(core, peer, LCP_PACKET_ACK, frame->seq);
     if ((p->is_away || !p->is_online) && core->now_ms - p->beat_ms >= BEAT_PAUSE_MS)
-        lcp_live_greet(core, peer);
+        lcp_live_knock(core, peer);
 }
 
 static void

@@ -39,7 +39,7 @@ give_up(struct lcp_core *core, uint32_t slot)
     const struct lcp_slot *s = &core->outq.slots[slot];
     uint32_t peer = s->peer;
     struct lcp_peer *p = lcp_core_row(core, peer);
-    bool showed_life = p->was_heard && p->life_ms > s->since_ms;
+    bool showed_life = s->is_acked || (p->was_heard && p->life_ms > s->since_ms);
 
     lcp_core_stage(core, LCP_OUT_PARKED, peer)->number = s->number;
     lcp_window_leave(core, slot);
@@ -83,12 +83,24 @@ lcp_tries_step(struct lcp_core *core, uint32_t slot)
     struct lcp_peer *p = lcp_core_row(core, s->peer);
     bool is_probe = p->probe == slot;
 
+    if (s->is_acked) {
+        give_up(core, slot);
+        return;
+    }
     if (s->tries > 0 && !is_probe && !lcp_is_ephemeral(s->number))
         lcp_cwnd_timeout(&p->cwnd, core->now_ms, lcp_tries_rto_ms(core, p));
     if (s->tries >= (is_probe ? 1 : core->config.retries_max))
         give_up(core, slot);
     else
         transmit(core, slot);
+}
+
+static void
+send_again(struct lcp_core *core, uint32_t slot)
+{
+    core->outq.slots[slot].tries = 0;
+    core->outq.slots[slot].is_acked = false;
+    lcp_heap_set(&core->timers, slot, core->now_ms);
 }
 
 void
@@ -98,10 +110,8 @@ lcp_tries_hurry(struct lcp_core *core, uint32_t peer)
 
     for (uint32_t slot = slots->head; slot != LCP_NONE;
          slot = core->outq.peer_links[slot].next) {
-        if (core->outq.slots[slot].state != LCP_SLOT_WINDOW)
-            continue;
-        core->outq.slots[slot].tries = 0;
-        lcp_heap_set(&core->timers, slot, core->now_ms);
+        if (core->outq.slots[slot].state == LCP_SLOT_WINDOW)
+            send_again(core, slot);
     }
 }
 
@@ -114,6 +124,6 @@ lcp_tries_unprobe(struct lcp_core *core, uint32_t peer)
     p->probe = LCP_NONE;
     if (slot == LCP_NONE)
         return;
-    core->outq.slots[slot].tries = 0;
-    lcp_heap_set(&core->timers, slot, core->now_ms);
+    if (!core->outq.slots[slot].is_acked)
+        send_again(core, slot);
 }

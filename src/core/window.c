@@ -355,13 +355,16 @@ lcp_window_acked(struct lcp_core *core, uint32_t item)
         lcp_window_settle(core, item);
         return;
     }
-    /* It has it, but has not said what it did with it: the next round asks again. */
+    /* It has it, but has not said what it did with it. If its receipt does not follow,
+     * the next round asks again. */
     lcp_gate_count(core, LCP_COUNT_ACK_NOT_ENOUGH);
     seq->is_answered = true;
     lcp_rto_note(&p->rto, core->now_ms - seq->at_ms);
     note_answer(core, slot);
-    if (s->state == LCP_SLOT_WINDOW)
-        park(core, slot);
+    if (s->state != LCP_SLOT_WINDOW)
+        return;
+    core->outq.slots[slot].is_acked = true;
+    lcp_heap_set(&core->timers, slot, core->now_ms + core->config.ack_timeout_ms);
 }
 
 /* The round trip to the receipt's arrival, if it names a transmission of this slot. */

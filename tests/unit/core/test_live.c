@@ -181,6 +181,7 @@ a_heartbeat_is_answered_nine_bytes_for_nine(void)
 static void
 the_heartbeat_of_a_peer_that_was_away_is_met_by_ours_at_once(void)
 {
+    uint32_t hellos;
     size_t from;
 
     with_peers(1, false);
@@ -190,12 +191,14 @@ the_heartbeat_of_a_peer_that_was_away_is_met_by_ours_at_once(void)
         rig_run(&rig, 1);
     rig.answers[0] = true;
     from = rig.tx_count;
+    hellos = rig.kinds[LCP_OUT_HELLO_SIGN];
     rig_packet(&rig, 0, LCP_PACKET_HEARTBEAT, 1, "");
     rig_packet(&rig, 0, LCP_PACKET_HEARTBEAT, 2, "");
     rig_run(&rig, RIG_RTT_MS);
     CHECK(rig_count_tx(&rig, from, 0, LCP_PACKET_HEARTBEAT) ==
           1); /* not one for each */
     CHECK(rig.kinds[LCP_OUT_ONLINE] == 1);
+    CHECK(rig.kinds[LCP_OUT_HELLO_SIGN] == hellos); /* nothing signed for this */
     rig_free(&rig);
 }
 
