@@ -176,7 +176,10 @@ the_first_end_stays(struct sim *sim, char *why, size_t cap)
     sim_run_ms(sim, SECOND);
     (void)sim_refuse(sim, 'B', m1);
     sim_run_ms(sim, SECOND);
-    say(why, cap, "state at the receiver", sim_in_state(sim, m1));
+    /* And if B said both? */
+    sim_forge_receipt(sim, 'B', 'A', LCP_WORD_REFUSED, m1, NULL);
+    sim_run_ms(sim, SECOND);
+    say(why, cap, "state at the sender", sim_out_state(sim, m1));
     return sim_in_state(sim, m1) == LCP_IN_ARCHIVED &&
            sim_out_state(sim, m1) == LCP_SENT_DONE && sim_violation(sim) == NULL;
 }
@@ -222,19 +225,20 @@ a_quiet_peer_is_not_kept_waiting(struct sim *sim, char *why, size_t cap)
 {
     struct sim_pace *pace = sim_pace(sim, 'B', WRITER);
     char id[LCP_UUID_CHARS + 1];
-    uint64_t full;
+    int waited_ms = 0;
 
-    pace->before_min_ms = pace->before_max_ms = 60;
-    for (unsigned i = 0; i < 6 * 120; i++) {
+    for (unsigned i = 0; i < 6 * 2000; i++) {
         number_id(id, i + 100);
         send_as(sim, (char)('C' + i % 6), 'B', id, "");
     }
-    sim_run_ms(sim, 350);
-    send_as(sim, 'A', 'B', m1, "");
+    sim_run_ms(sim, 900); /* their windows are open by now */
+    pace->before_min_ms = pace->before_max_ms = 300;
     sim_run_ms(sim, 250);
-    full = sim_counter(sim, 'B', "admissions_full");
-    say(why, cap, "not stored after 250 ms; admissions full", (int64_t)full);
-    return sim_in_state(sim, m1) == LCP_IN_STORED;
+    send_as(sim, 'A', 'B', m1, "");
+    for (; waited_ms < 5000 && sim_in_state(sim, m1) != LCP_IN_STORED; waited_ms += 10)
+        sim_run_ms(sim, 10);
+    say(why, cap, "waited ms", waited_ms);
+    return waited_ms <= 2 * 300 + 50; /* the batch that runs, and the next */
 }
 
 #define WORLD(...)                                                    \
