@@ -10,7 +10,7 @@
 #include "cli/cli.h"
 #include "fuzz.h"
 
-enum { TEXT_MAX = 1 << 14, OUT_MAX = 10 * TEXT_MAX + 1 };
+enum { TEXT_MAX = 1 << 12, OUT_MAX = 10 * TEXT_MAX + 1 };
 
 static char whole[OUT_MAX], part[OUT_MAX], printed[OUT_MAX];
 
