@@ -199,7 +199,11 @@ static void
 print_sentence(struct lcp_span reply, const char *state, bool is_late)
 {
     const struct outcome *outcome = find_outcome(state);
+    char reason[LCP_REASON_MAX + 1];
+    bool is_later;
 
+    lcp_reply_text(reply, "reason", reason, sizeof(reason));
+    is_later = reason[0] != '\0' && strcmp(state, "sent") == 0;
     printf("#%" PRIu64 " ", lcp_reply_number(reply, "number"));
     if (outcome == NULL) {
         printf("%s: it is no longer sent; a new message needs a new id\n", state);
@@ -209,7 +213,10 @@ print_sentence(struct lcp_span reply, const char *state, bool is_late)
     lcp_print_member(reply, "to");
     if (outcome->is_word && !is_late)
         printf(" in %" PRIu64 " ms", lcp_reply_number(reply, "ms"));
-    fputs(outcome->after, stdout);
+    fputs(is_later
+              ? ": its node wants it later; it goes by itself, do not send it again"
+              : outcome->after,
+          stdout);
     print_reason(reply, "reason", "; ");
     print_reason(reply, "detail", ": ");
     putchar('\n');

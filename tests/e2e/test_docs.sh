@@ -218,7 +218,8 @@ plain()
 {
     sed -E -e "s#$tmp/[AB]#/home/you/.lcp#g" -e "s/$net\./100.64.0./g" \
         -e 's/in [0-9]+ ms/in N ms/' -e 's/just now|[0-9]+ s ago/AGO/' \
-        -e 's/reply to [0-9a-f]{8}/reply to ID/' \
+        -e 's/reply to [0-9a-f]{8}/reply to ID/' -e 's/\([0-9a-f]{32}\)/(FINGERPRINT)/' \
+        -e 's/[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]*\+00:00/TIME/' \
         -e 's/[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}/ID/' \
         -e 's#[A-Za-z0-9+/]{43}=#KEY#'
 }
