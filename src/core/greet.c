@@ -99,15 +99,34 @@ boot_of(const struct lcp_hello *hello)
     return boot == 0 ? 1 : boot;
 }
 
+/* A member's eight bytes of hex, found without parsing: a guess that only decides which
+ * bucket pays, and whether this was heard. */
+static bool
+peek(struct lcp_span payload, const char *name, uint8_t out[static LCP_NONCE_BYTES])
+{
+    enum { DIGITS = 2 * LCP_NONCE_BYTES };
+    size_t len = strlen(name);
+
+    for (size_t i = 0; i + len + DIGITS < payload.len; i++) {
+        const uint8_t *at = payload.data + i;
+
+        if (at[0] != '"' || memcmp(at, name, len) != 0)
+            continue;
+        for (at += len; at < payload.data + payload.len && strchr(" :\"", *at); at++)
+            if (*at == '\0')
+                return false;
+        return (size_t)(payload.data + payload.len - at) >= DIGITS &&
+               lcp_hex_parse(lcp_span(at, DIGITS), out, LCP_NONCE_BYTES) == LCP_OK;
+    }
+    return false;
+}
+
 static enum lcp_counter
 check_hello(struct lcp_core *core, struct lcp_span payload)
 {
     const struct lcp_hello *hello = &core->hello;
-    enum lcp_msg_fault fault;
+    enum lcp_msg_fault fault = lcp_hello_parse(payload, core->scratch, &core->hello);
 
-    if (payload.len > LCP_SIGNED_PAYLOAD_MAX)
-        return LCP_COUNT_BAD_HEARTBEAT;
-    fault = lcp_hello_parse(payload, core->scratch, &core->hello);
     if (fault == LCP_MSG_BAD_JSON)
         return LCP_COUNT_BAD_HEARTBEAT;
     if (fault != LCP_MSG_OK) {
@@ -154,39 +173,60 @@ start_hello(struct lcp_core *core, uint32_t peer, const struct lcp_frame *frame,
     out->seq = frame->seq;
 }
 
-void
-lcp_greet_take(struct lcp_core *core, uint32_t peer, const struct lcp_frame *frame)
+/* Parsed and acknowledged; then, if it can be theirs, verified. */
+static void
+take_hello(struct lcp_core *core, uint32_t peer, const struct lcp_frame *frame,
+           enum lcp_purse purse)
 {
     struct lcp_peer *p = lcp_core_row(core, peer);
-    enum lcp_counter fault = check_hello(core, frame->payload);
     const struct lcp_hello *hello = &core->hello;
-    uint8_t digest[LCP_DIGEST_BYTES];
-    enum lcp_purse purse;
+    enum lcp_counter fault = check_hello(core, frame->payload);
     bool is_proven;
 
     if (fault != LCP_COUNT_MAX) {
-        lcp_gate_reject(core, peer, fault, LCP_PURSE_FIRST, 1);
+        lcp_gate_reject(core, peer, fault, purse, 1);
         return;
     }
     lcp_gate_count(core, LCP_COUNT_HELLOS);
     lcp_core_stage_bare(core, peer, LCP_PACKET_ACK, frame->seq);
     if (!lcp_gate_may_be_from(core, peer, &hello->object.key)) {
-        lcp_gate_reject(core, peer, LCP_COUNT_OTHER_KEY, LCP_PURSE_FIRST, 1);
+        lcp_gate_reject(core, peer, LCP_COUNT_OTHER_KEY, purse, 1);
         return;
     }
+    lcp_gate_charge(core, peer, purse, 1);
     is_proven = hello->has_echo && find_nonce(core, p, hello->echo) != NULL;
     if (was_heard(p, hello->nonce) || !may_verify(p, is_proven)) {
         lcp_gate_count(core, LCP_COUNT_HELLO_REPEATED);
         return;
     }
-    lcp_digest(frame->payload, digest);
-    purse = is_proven ? lcp_gate_open_proven(core, peer, 1)
-                      : lcp_gate_open(core, peer, 1, digest);
-    if (purse == LCP_PURSES)
-        return;
-    lcp_gate_charge(core, peer, purse, 1);
     start_hello(core, peer, frame, is_proven);
     p->hello_purse = purse;
+}
+
+void
+lcp_greet_take(struct lcp_core *core, uint32_t peer, const struct lcp_frame *frame)
+{
+    const struct lcp_peer *p = lcp_core_row(core, peer);
+    uint8_t digest[LCP_DIGEST_BYTES], nonce[LCP_NONCE_BYTES];
+    enum lcp_purse purse;
+
+    if (frame->payload.len > LCP_SIGNED_PAYLOAD_MAX) {
+        lcp_gate_reject(core, peer, LCP_COUNT_BAD_HEARTBEAT, LCP_PURSE_FIRST, 1);
+        return;
+    }
+    if (peek(frame->payload, "\"nonce\"", nonce) && was_heard(p, nonce)) {
+        lcp_gate_count(core, LCP_COUNT_HELLO_REPEATED);
+        lcp_core_stage_bare(core, peer, LCP_PACKET_ACK, frame->seq);
+        return;
+    }
+    if (peek(frame->payload, "\"echo\"", nonce) && find_nonce(core, p, nonce) != NULL) {
+        purse = lcp_gate_open_proven(core, peer, 1);
+    } else {
+        lcp_digest(frame->payload, digest);
+        purse = lcp_gate_open(core, peer, 1, digest);
+    }
+    if (purse != LCP_PURSES)
+        take_hello(core, peer, frame, purse);
 }
 
 /* The end of a verification. */

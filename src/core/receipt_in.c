@@ -13,8 +13,7 @@ check_receipt(struct lcp_core *core, uint32_t peer, struct lcp_span payload)
 {
     const struct lcp_signed *object = &core->receipt.object;
 
-    if (payload.len > LCP_SIGNED_PAYLOAD_MAX ||
-        lcp_receipt_parse(payload, core->scratch, &core->receipt) != LCP_MSG_OK ||
+    if (lcp_receipt_parse(payload, core->scratch, &core->receipt) != LCP_MSG_OK ||
         !lcp_gate_is_for_us(core, &object->doc, object->to))
         return LCP_COUNT_BAD_RECEIPT;
     /* It speaks of messages to a pinned key: there is no first contact by receipt. */
@@ -33,15 +32,27 @@ slot_of_seq(const struct lcp_core *core, uint32_t peer, uint32_t seq)
     return slot != LCP_NONE && core->outq.slots[slot].peer == peer ? slot : LCP_NONE;
 }
 
+/* Does it hold the number of a transmission of ours to this peer? Looked for without
+ * parsing, as the last member of an entry: a guess that only decides which bucket pays.
+ */
 static bool
-is_proven(const struct lcp_core *core, uint32_t peer)
+is_proven(const struct lcp_core *core, uint32_t peer, struct lcp_span payload)
 {
-    const struct lcp_receipt *receipt = &core->receipt;
+    uint64_t number = 0;
+    bool is_number = false;
 
-    for (uint32_t i = 0; i < receipt->count; i++)
-        if (receipt->entries[i].has_seq &&
-            slot_of_seq(core, peer, receipt->entries[i].seq) != LCP_NONE)
+    for (size_t i = 0; i < payload.len; i++) {
+        uint8_t c = payload.data[i];
+
+        if (c >= '0' && c <= '9' && is_number && number <= UINT32_MAX)
+            number = 10 * number + (uint64_t)(c - '0');
+        else if (c == ']' && is_number && number <= UINT32_MAX &&
+                 slot_of_seq(core, peer, (uint32_t)number) != LCP_NONE)
             return true;
+        else if (c == ',')
+            number = 0;
+        is_number = c == ',' || (is_number && (c == ' ' || (c >= '0' && c <= '9')));
+    }
     return false;
 }
 
@@ -71,25 +82,33 @@ merge(struct lcp_core *core, uint32_t peer, const struct lcp_frame *frame,
         row->peer_generation != p->generation)
         return false;
     lcp_admit_note(row, frame->seq);
+    lcp_gate_count(core, LCP_COUNT_RECEIPTS);
     lcp_gate_count(core, LCP_COUNT_MERGED);
     return true;
+}
+
+static enum lcp_purse
+open_gate(struct lcp_core *core, uint32_t peer, struct lcp_span payload,
+          const uint8_t digest[static LCP_DIGEST_BYTES])
+{
+    return is_proven(core, peer, payload) ? lcp_gate_open_proven(core, peer, 1)
+                                          : lcp_gate_open(core, peer, 1, digest);
 }
 
 void
 lcp_receipt_take(struct lcp_core *core, uint32_t peer, const struct lcp_frame *frame)
 {
-    enum lcp_counter fault = check_receipt(core, peer, frame->payload);
     uint8_t digest[LCP_DIGEST_BYTES];
     /* No message has such an id: it holds a character that theirs may not. */
     char id[2 * LCP_DIGEST_BYTES + 2] = "/";
+    enum lcp_counter fault;
     enum lcp_purse purse;
     struct lcp_admit *row;
 
-    if (fault != LCP_COUNT_MAX) {
-        lcp_gate_reject(core, peer, fault, LCP_PURSE_FIRST, 1);
+    if (frame->payload.len > LCP_SIGNED_PAYLOAD_MAX) {
+        lcp_gate_reject(core, peer, LCP_COUNT_BAD_RECEIPT, LCP_PURSE_FIRST, 1);
         return;
     }
-    lcp_gate_count(core, LCP_COUNT_RECEIPTS);
     lcp_digest(frame->payload, digest);
     lcp_hex_print(digest, sizeof(digest), id + 1);
     if (lcp_gate_is_bad(core, digest)) {
@@ -99,10 +118,15 @@ lcp_receipt_take(struct lcp_core *core, uint32_t peer, const struct lcp_frame *f
     }
     if (merge(core, peer, frame, id))
         return;
-    purse = is_proven(core, peer) ? lcp_gate_open_proven(core, peer, 1)
-                                  : lcp_gate_open(core, peer, 1, digest);
+    purse = open_gate(core, peer, frame->payload, digest);
     if (purse == LCP_PURSES)
         return;
+    fault = check_receipt(core, peer, frame->payload);
+    if (fault != LCP_COUNT_MAX) {
+        lcp_gate_reject(core, peer, fault, purse, 1);
+        return;
+    }
+    lcp_gate_count(core, LCP_COUNT_RECEIPTS);
     row = lcp_gate_admit(core, peer, &core->receipt.object.key, id, purse, 1);
     if (row == NULL)
         return;

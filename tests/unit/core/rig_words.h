@@ -136,6 +136,21 @@ rig_receipt_ends(struct rig *rig, uint64_t ticket, uint64_t number, const uint32
     rig_poll(rig);
 }
 
+/* Junk in the peer's name until its bucket is empty. */
+static inline void
+rig_drain(struct rig *rig, uint32_t peer)
+{
+    uint64_t before = rig_counter(rig, LCP_COUNT_THROTTLED);
+
+    for (uint32_t i = 0; rig_counter(rig, LCP_COUNT_THROTTLED) == before; i++) {
+        char junk[16];
+
+        REQUIRE(i < 10000);
+        snprintf(junk, sizeof(junk), "{\"a\":%u}", (unsigned)i);
+        rig_packet(rig, peer, LCP_PACKET_DATA, i, junk);
+    }
+}
+
 /* A message that says its sender takes receipts arrives. */
 static inline const char *
 rig_marked(const struct lcp_key *key, const char *to, const char *id)

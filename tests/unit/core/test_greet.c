@@ -3,6 +3,8 @@
  * HELLO: what proves that a peer is there, what does not, and how many packets it
  * takes.
  */
+#include "core/bucket.h"
+
 #include "rig_words.h"
 
 static struct rig rig, other;
@@ -172,6 +174,46 @@ hellos_for_others_or_under_another_key_are_counted(void)
     rig_poll(&rig);
     rig_expect(&rig, "an ACK says no more than that a heartbeat came",
                "  1010 p0 ack 2\n");
+    rig_free(&rig);
+}
+
+/* Only who sees our packets can echo our nonce: a flood does not keep it out. */
+static void
+an_echo_of_ours_passes_an_empty_bucket(void)
+{
+    with_peer();
+    rig_drain(&rig, 0);
+    CHECK(rig_hello(&rig, 0, RIG_BOOT, 1, NULL) == 0);
+    CHECK(rig_counter(&rig, LCP_COUNT_THROTTLED) == 2);
+    for (uint64_t nonce = 2; nonce < 1000; nonce++) { /* good ones cost nothing */
+        uint64_t ticket = rig_hello(&rig, 0, RIG_BOOT, nonce, rig_our_nonce(&rig, 0));
+
+        CHECK(ticket != 0);
+        rig_hello_ends(&rig, ticket, true);
+    }
+    CHECK(rig_view(&rig, 0).is_online);
+    for (uint64_t nonce = 1000; nonce < 2000; nonce++) { /* who forges them pays */
+        uint64_t ticket = rig_hello(&rig, 0, RIG_BOOT, nonce, rig_our_nonce(&rig, 0));
+
+        if (ticket != 0)
+            rig_hello_ends(&rig, ticket, false);
+    }
+    CHECK(rig_counter(&rig, LCP_COUNT_BAD_SIGNATURE) == LCP_BUCKET_COOKIE_PEER_BURST);
+    rig_free(&rig);
+}
+
+/* A recording costs neither a verification nor a token. */
+static void
+a_flood_of_one_recording_is_dropped_unparsed(void)
+{
+    with_peer();
+    rig_hello_ends(&rig, rig_hello(&rig, 0, RIG_BOOT, 1, NULL), true);
+    for (int i = 0; i < 10000; i++) {
+        rig.tx_count = 1;
+        CHECK(rig_hello(&rig, 0, RIG_BOOT, 1, NULL) == 0);
+    }
+    CHECK(rig_counter(&rig, LCP_COUNT_HELLO_REPEATED) == 10000);
+    CHECK(rig_counter(&rig, LCP_COUNT_THROTTLED) == 0);
     rig_free(&rig);
 }
 
@@ -418,6 +460,8 @@ main(void)
     a_repeated_hello_is_dropped_before_it_costs_a_verification();
     a_forged_hello_changes_nothing_and_makes_way_for_a_proven_one();
     hellos_for_others_or_under_another_key_are_counted();
+    an_echo_of_ours_passes_an_empty_bucket();
+    a_flood_of_one_recording_is_dropped_unparsed();
     recordings_do_not_push_out_the_echo_that_proves_us();
     a_dead_peer_is_offline_in_150_seconds_whatever_is_replayed();
     a_1_2_peer_without_hellos_goes_offline_while_its_mail_comes();

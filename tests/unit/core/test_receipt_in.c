@@ -134,6 +134,33 @@ a_receipt_that_is_not_good_changes_nothing(void)
     }
 }
 
+/* Only who sees our packets knows their numbers: a flood does not keep it out. */
+static void
+a_number_of_ours_passes_an_empty_bucket(void)
+{
+    uint64_t ticket;
+    uint32_t seq, wrong;
+
+    with_peer();
+    rig_queue(&rig, 0);
+    rig_run(&rig, 40);
+    seq = last_seq(LCP_PACKET_DATA);
+    wrong = seq + 1;
+    rig_drain(&rig, 0);
+    CHECK(rig_receipt(&rig, 0, 1, LCP_WORD_STORED, "m1", NULL) == 0);
+    CHECK(rig_receipt(&rig, 0, 2, LCP_WORD_STORED, "m1", &wrong) == 0);
+    CHECK(rig_counter(&rig, LCP_COUNT_THROTTLED) == 3);
+    ticket = rig_receipt(&rig, 0, 3, LCP_WORD_STORED, "m1", &seq);
+    CHECK(ticket != 0);
+    rig_receipt_ends(&rig, ticket, 1, &seq, 0);
+    CHECK(!lcp_core_is_inflight(rig.core, 1));
+    /* News has no number, but it comes again. */
+    rig_run(&rig, 200);
+    rig_drain(&rig, 0);
+    CHECK(rig_receipt(&rig, 0, 4, LCP_WORD_STORED, "m1", NULL) != 0);
+    rig_free(&rig);
+}
+
 static void
 receipts_for_others_or_under_another_key_are_counted(void)
 {
@@ -446,6 +473,7 @@ main(void)
     a_bare_ack_of_a_1_2_peer_stops_the_tries_and_settles_nothing();
     an_ack_without_a_receipt_makes_nobody_away();
     a_receipt_that_is_not_good_changes_nothing();
+    a_number_of_ours_passes_an_empty_bucket();
     receipts_for_others_or_under_another_key_are_counted();
     an_unknown_id_is_acknowledged_and_counted();
     repeated_receipts_join_the_one_that_is_verified();
