@@ -17,7 +17,7 @@ enum { HEARTBEAT_MS = 30000, TRIES_MAX = 5, TYPE_AT = 8 };
 bool
 sim_is_legacy(const struct sim *sim, char node)
 {
-    return sim->nodes[sim_index(node)].is_legacy;
+    return node != 'X' && sim->nodes[sim_index(node)].is_legacy;
 }
 
 static void

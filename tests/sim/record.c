@@ -80,7 +80,7 @@ out_state_name(int state)
 static bool
 is_true(const struct sim *sim, const struct sim_mail *mail, int out_state)
 {
-    bool is_legacy = mail->to >= 0 && sim->nodes[mail->to].is_legacy;
+    bool is_legacy = mail->to >= 0 && sim_is_legacy(sim, sim_letter(mail->to));
 
     switch (out_state) {
     case LCP_SENT_ACKED: /* a Python node's ACK promises nothing */
@@ -270,7 +270,7 @@ is_untold(const struct sim *sim, const struct sim_mail *mail)
                                  [LCP_WORD_DONE] = LCP_SENT_DONE,
                                  [LCP_WORD_REFUSED] = LCP_SENT_REFUSED};
 
-    if (!mail->is_ours || mail->stored == 0 || sim->nodes[mail->to].is_legacy)
+    if (!mail->is_ours || mail->stored == 0 || sim_is_legacy(sim, sim_letter(mail->to)))
         return false;
     for (int w = LCP_WORD_STORED; w <= LCP_WORD_REFUSED; w++)
         if (sim_word_holds(mail->in_state, (enum lcp_word)w))

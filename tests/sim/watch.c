@@ -80,7 +80,7 @@ check_window(struct sim *sim, int from, int to, int mail)
     if (!is_known && kept < SIM_ACTIVE_MAX)
         active[kept++] = mail;
     node->active_count[to] = kept;
-    window = sim->nodes[to].is_legacy ? SIM_WINDOW_MAX : SIM_WINDOW_1_2_MAX;
+    window = sim_is_legacy(sim, sim_letter(to)) ? SIM_WINDOW_MAX : SIM_WINDOW_1_2_MAX;
     if (kept > window)
         sim_break(sim, "%c has %zu messages under way to %c, the window is %zu",
                   sim_letter(from), kept, sim_letter(to), window);
@@ -93,7 +93,7 @@ check_schedule(struct sim *sim, const struct sim_node *node,
 {
     uint64_t gap_ms = sim->now_ms - mail->last_ms;
 
-    if (mail->acked_life == node->life && sim->nodes[mail->to].is_legacy)
+    if (mail->acked_life == node->life && sim_is_legacy(sim, sim_letter(mail->to)))
         sim_break(sim, "%c sends m%d after hearing its ACK", sim_letter(node->index),
                   mail->label);
     /* Once it may be hurried: its peer has just come back. */
@@ -244,7 +244,7 @@ receipt_leaves(struct sim *sim, int from, int to, const uint8_t *bytes, size_t l
     if (sim->scratch == NULL)
         sim->scratch = malloc(sizeof(*sim->scratch));
     assert(sim->scratch != NULL);
-    if (sim->nodes[to].is_legacy)
+    if (sim_is_legacy(sim, sim_letter(to)))
         sim_break(sim, "%c sends a receipt to %c, which speaks 1.1", sim_letter(from),
                   sim_letter(to));
     if (len > LCP_SIGNED_PACKET_MAX ||
