@@ -189,7 +189,7 @@ run_release(struct lcp_cli *cli)
     const char *how;
     struct lcp_span reply;
     struct lcp_ask ask;
-    uint64_t number;
+    uint64_t number = 0;
     int code = take_id(cli);
 
     if (code == LCP_EXIT_DONE)

@@ -102,8 +102,8 @@ end_section(struct reading *r)
 {
     static const uint8_t no_ip[16];
 
-    if (r->section != LCP_CONF_PEER)
-        return;
+    if (r->section != LCP_CONF_PEER || r->has_failed)
+        return; /* without memory there is no peer to look at */
     if (r->draft.peer->name[0] == '\0')
         fail(r, r->section_line, "this [Peer] has no Name; expected a line Name = ...");
     else if (memcmp(r->draft.peer->endpoint.ip, no_ip, sizeof(no_ip)) == 0)
