@@ -129,6 +129,23 @@ feed(struct lcp_span in, size_t piece, bool looks)
     return hash;
 }
 
+/* A document alone is one request, all of it. */
+static void
+document_is_a_request(struct lcp_span text)
+{
+    struct lcp_json doc = {.nodes = nodes, .cap = LCP_IPC_NODES_MAX};
+    struct lcp_ipc_stream stream;
+    struct lcp_span got;
+    bool is_ours;
+
+    if (lcp_json_parse(text, &doc) != LCP_JSON_FAULT_NONE)
+        return;
+    lcp_ipc_stream_init(&stream, buf);
+    must(lcp_ipc_stream_put(&stream, text) == text.len);
+    must(lcp_ipc_stream_get(&stream, &got, &is_ours) == LCP_IPC_REQUEST);
+    must(lcp_span_eq(got, lcp_json_raw(&doc, 0)));
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -139,6 +156,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t at = 0;
 
     must(whole == feed(text, piece, false) && whole == feed(text, 1, false));
+    document_is_a_request(text);
     /* A reply of any bytes leads nowhere outside of it. */
     while (lcp_reply_next(text, &at, &value))
         must(value.len > 0 && value.data + value.len <= text.data + text.len);
