@@ -16,11 +16,10 @@ lost_ack_is_not_a_second_delivery(void)
     sim_run_ms(sim, 2000);
     CHECK(sim_expect(sim, "    0 A send    m1 try 1\n"
                           "   10 B stored  m1\n"
-                          "   10 B ack     m1 (lost)\n"
-                          "  500 A send    m1 try 2\n"
-                          "  510 B repeat  m1\n"
-                          "  510 B ack     m1\n"
-                          "  520 A settled m1 acked\n"));
+                          "   10 B receipt m1 stored (lost)\n"
+                          "  200 A send    m1 try 2\n"
+                          "  210 B receipt m1 stored\n"
+                          "  220 A settled m1 stored\n"));
     end(sim);
 }
 
@@ -33,11 +32,11 @@ lost_data_goes_again(void)
     sim_send(sim, 'A', 'B', "hello");
     sim_run_ms(sim, 3000);
     CHECK(sim_expect(sim, "    0 A send    m1 try 1 (lost)\n"
-                          "  500 A send    m1 try 2 (lost)\n"
-                          " 1500 A send    m1 try 3\n"
-                          " 1510 B stored  m1\n"
-                          " 1510 B ack     m1\n"
-                          " 1520 A settled m1 acked\n"));
+                          "  200 A send    m1 try 2 (lost)\n"
+                          "  600 A send    m1 try 3\n"
+                          "  610 B stored  m1\n"
+                          "  610 B receipt m1 stored\n"
+                          "  620 A settled m1 stored\n"));
     end(sim);
 }
 
@@ -49,20 +48,20 @@ after_five_tries_it_is_queued_and_the_caller_knows(void)
 
     sim_cut(sim, 'A', 'B', true);
     first = sim_send(sim, 'A', 'B', "hello");
-    sim_run_ms(sim, 9499);
+    sim_run_ms(sim, 5000);
     CHECK(sim_reply(sim, first) == NULL);
-    sim_run_ms(sim, 1);
+    sim_run_ms(sim, 4500);
     CHECK(says(sim, first, "\"ok\":false") && says(sim, first, "\"accepted\":true") &&
-          says(sim, first, "\"state\":\"queued\""));
+          says(sim, first, "\"state\":\"sent\""));
     /* Now B is known to be away: nobody waits for it. */
     second = sim_send(sim, 'A', 'B', "and");
     sim_run_ms(sim, 0);
     CHECK(says(sim, second, "\"state\":\"queued\""));
     CHECK(sim_expect(sim, "    0 A send    m1 try 1 (lost)\n"
-                          "  500 A send    m1 try 2 (lost)\n"
-                          " 1500 A send    m1 try 3 (lost)\n"
-                          " 3500 A send    m1 try 4 (lost)\n"
-                          " 6500 A send    m1 try 5 (lost)\n"));
+                          "  200 A send    m1 try 2 (lost)\n"
+                          "  600 A send    m1 try 3 (lost)\n"
+                          " 1400 A send    m1 try 4 (lost)\n"
+                          " 3000 A send    m1 try 5 (lost)\n"));
     end(sim);
 }
 
@@ -104,16 +103,16 @@ a_peer_that_comes_back_gets_its_mail_at_once(void)
     sim_run_ms(sim, 1000);
     CHECK(sim_expect(sim, "20000 B send    m3 try 1\n"
                           "20010 A stored  m3\n"
-                          "20010 A ack     m3\n"
+                          "20010 A receipt m3 stored\n"
                           "20010 A send    m1 try 6\n"
                           "20010 A send    m2 try 6\n"
-                          "20020 B settled m3 acked\n"
+                          "20020 B settled m3 stored\n"
                           "20020 B stored  m1\n"
                           "20020 B stored  m2\n"
-                          "20020 B ack     m1\n"
-                          "20020 B ack     m2\n"
-                          "20030 A settled m1 acked\n"
-                          "20030 A settled m2 acked\n"));
+                          "20020 B receipt m1 stored\n"
+                          "20020 B receipt m2 stored\n"
+                          "20030 A settled m1 stored\n"
+                          "20030 A settled m2 stored\n"));
     end(sim);
 }
 
@@ -127,8 +126,8 @@ a_copy_on_the_way_is_answered_and_not_stored(void)
     sim_send(sim, 'A', 'B', "hello");
     sim_run_ms(sim, 3000);
     CHECK(count_of(sim, "stored  m1") == 1);
-    CHECK(count_of(sim, "repeat  m1") == 1);
-    CHECK(count_of(sim, "settled m1 acked") == 1);
+    CHECK(count_of(sim, "receipt m1 stored") == 2);
+    CHECK(count_of(sim, "settled m1 stored") == 1);
     end(sim);
 }
 
@@ -145,11 +144,10 @@ a_restarted_receiver_knows_what_it_has(void)
     sim_run_ms(sim, 1900);
     CHECK(sim_expect(sim, "    0 A send    m1 try 1\n"
                           "   10 B stored  m1\n"
-                          "   10 B ack     m1 (lost)\n"
-                          "  500 A send    m1 try 2\n"
-                          "  510 B repeat  m1\n"
-                          "  510 B ack     m1\n"
-                          "  520 A settled m1 acked\n"));
+                          "   10 B receipt m1 stored (lost)\n"
+                          "  200 A send    m1 try 2\n"
+                          "  210 B receipt m1 stored\n"
+                          "  220 A settled m1 stored\n"));
     end(sim);
 }
 
@@ -165,10 +163,10 @@ a_receiver_that_dies_before_its_commit_has_said_nothing(void)
     sim_start(sim, 'B');
     sim_run_ms(sim, 1900);
     CHECK(sim_expect(sim, "    0 A send    m1 try 1\n"
-                          "  500 A send    m1 try 2\n"
-                          "  510 B stored  m1\n"
-                          "  510 B ack     m1\n"
-                          "  520 A settled m1 acked\n"));
+                          "  200 A send    m1 try 2\n"
+                          "  210 B stored  m1\n"
+                          "  210 B receipt m1 stored\n"
+                          "  220 A settled m1 stored\n"));
     end(sim);
 }
 
@@ -184,10 +182,9 @@ a_receiver_that_dies_after_its_commit_answers_when_it_is_back(void)
     sim_run_ms(sim, 1900);
     CHECK(sim_expect(sim, "    0 A send    m1 try 1\n"
                           "   10 B stored  m1\n"
-                          "  500 A send    m1 try 2\n"
-                          "  510 B repeat  m1\n"
-                          "  510 B ack     m1\n"
-                          "  520 A settled m1 acked\n"));
+                          "  200 A send    m1 try 2\n"
+                          "  210 B receipt m1 stored\n"
+                          "  220 A settled m1 stored\n"));
     end(sim);
 }
 
@@ -205,11 +202,12 @@ a_restarted_sender_goes_on(void)
     sim_start(sim, 'A');
     sim_run_ms(sim, 1000);
     CHECK(sim_expect(sim, "    0 A send    m1 try 1 (lost)\n"
-                          "  500 A send    m1 try 2 (lost)\n"
+                          "  200 A send    m1 try 2 (lost)\n"
+                          "  600 A send    m1 try 3 (lost)\n"
                           " 1000 A send    m1 try 1\n"
                           " 1010 B stored  m1\n"
-                          " 1010 B ack     m1\n"
-                          " 1020 A settled m1 acked\n"));
+                          " 1010 B receipt m1 stored\n"
+                          " 1020 A settled m1 stored\n"));
     end(sim);
 }
 
@@ -239,11 +237,12 @@ the_ack_of_an_earlier_transmission_settles(void)
     sim_run_ms(sim, 5000);
     CHECK(sim_expect(sim, "    0 A send    m1 try 1\n"
                           "   10 B stored  m1\n"
-                          "   10 B ack     m1\n"
-                          "  500 A send    m1 try 2\n"
-                          "  510 B repeat  m1\n"
-                          "  510 B ack     m1\n"
-                          "  710 A settled m1 acked\n"));
+                          "   10 B receipt m1 stored\n"
+                          "  200 A send    m1 try 2\n"
+                          "  210 B receipt m1 stored\n"
+                          "  600 A send    m1 try 3\n"
+                          "  610 B receipt m1 stored\n"
+                          "  710 A settled m1 stored\n"));
     end(sim);
 }
 
@@ -258,7 +257,7 @@ an_ack_after_the_five_tries_settles(void)
     sim_run_ms(sim, 11999);
     sim_clear_trace(sim);
     sim_run_ms(sim, 8000);
-    CHECK(sim_expect(sim, "12010 A settled m1 acked\n"));
+    CHECK(sim_expect(sim, "12010 A settled m1 stored\n"));
     end(sim);
 }
 
@@ -279,7 +278,8 @@ an_ack_from_elsewhere_settles_nothing(void)
     sim_inject(sim, 'X', 'A', lcp_span(ack, sizeof(ack)));
     sim_run_ms(sim, 600);
     CHECK(sim_expect(sim, "    0 A send    m1 try 1 (lost)\n"
-                          "  500 A send    m1 try 2 (lost)\n"));
+                          "  200 A send    m1 try 2 (lost)\n"
+                          "  600 A send    m1 try 3 (lost)\n"));
     CHECK(sim_counter(sim, 'A', "ack_unmatched") == 1);
     CHECK(sim_counter(sim, 'A', "stranger") == 1);
     end(sim);
@@ -300,7 +300,7 @@ at_most_eight_are_under_way(void)
     sim_send(sim, 'B', 'A', "I am here");
     sim_run_ms(sim, 5000);
     CHECK(count_of(sim, "B stored") == 20);
-    CHECK(count_of(sim, "acked") == 21);
+    CHECK(count_of(sim, "settled") == 21);
     end(sim);
 }
 
@@ -314,22 +314,22 @@ mail_goes_in_the_order_it_was_given(void)
     sim_run_ms(sim, 15);
     sim_clear_trace(sim);
     sim_run_ms(sim, 1000);
-    CHECK(sim_expect(sim, "   20 A settled m1 acked\n"
-                          "   20 A settled m2 acked\n"
-                          "   20 A settled m3 acked\n"
-                          "   20 A settled m4 acked\n"
-                          "   20 A settled m5 acked\n"
-                          "   20 A settled m6 acked\n"
-                          "   20 A settled m7 acked\n"
-                          "   20 A settled m8 acked\n"
+    CHECK(sim_expect(sim, "   20 A settled m1 stored\n"
+                          "   20 A settled m2 stored\n"
+                          "   20 A settled m3 stored\n"
+                          "   20 A settled m4 stored\n"
+                          "   20 A settled m5 stored\n"
+                          "   20 A settled m6 stored\n"
+                          "   20 A settled m7 stored\n"
+                          "   20 A settled m8 stored\n"
                           "   20 A send    m9 try 1\n"
                           "   20 A send    m10 try 1\n"
                           "   30 B stored  m9\n"
-                          "   30 B ack     m9\n"
+                          "   30 B receipt m9 stored\n"
                           "   30 B stored  m10\n"
-                          "   30 B ack     m10\n"
-                          "   40 A settled m9 acked\n"
-                          "   40 A settled m10 acked\n"));
+                          "   30 B receipt m10 stored\n"
+                          "   40 A settled m9 stored\n"
+                          "   40 A settled m10 stored\n"));
     end(sim);
 }
 
@@ -345,14 +345,13 @@ a_retransmission_joins_the_running_admission(void)
     pace->before_min_ms = pace->before_max_ms = 0;
     sim_run_ms(sim, 3000);
     CHECK(sim_expect(sim, "    0 A send    m1 try 1\n"
-                          "  500 A send    m1 try 2\n"
-                          " 1500 A send    m1 try 3\n"
+                          "  200 A send    m1 try 2\n"
+                          "  600 A send    m1 try 3\n"
+                          " 1400 A send    m1 try 4\n"
                           " 1610 B stored  m1\n"
-                          " 1610 B ack     m1\n"
-                          " 1610 B ack     m1\n"
-                          " 1610 B ack     m1\n"
-                          " 1620 A settled m1 acked\n"));
-    CHECK(sim_counter(sim, 'B', "merged") == 2);
+                          " 1610 B receipt m1 stored\n"
+                          " 1620 A settled m1 stored\n"));
+    CHECK(sim_counter(sim, 'B', "merged") == 3);
     CHECK(sim_counter(sim, 'B', "duplicate") == 0);
     end(sim);
 }

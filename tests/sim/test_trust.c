@@ -8,15 +8,26 @@
 static const char evil_1[] = "11111111-1111-4111-8111-111111111111";
 static const char evil_2[] = "22222222-2222-4222-8222-222222222222";
 
+/* A world with a peer X that has no key yet. */
+static struct sim *
+sim_with_x(void)
+{
+    struct sim_options options = {
+        .seed = 1, .nodes = 2, .with_x = true, .keep_trace = true, .trace_all = true};
+
+    return sim_new_with(&options);
+}
+
 static void
 the_first_verified_packet_pins_the_key(void)
 {
-    struct sim *sim = sim_long(2, false);
+    struct sim *sim = sim_with_x();
 
-    CHECK(!sim_has_pinned(sim, 'B', 'A'));
-    sim_send(sim, 'A', 'B', "hello");
+    CHECK(sim_has_pinned(sim, 'B', 'A')); /* by its HELLO */
+    CHECK(!sim_has_pinned(sim, 'B', 'X'));
+    sim_forge(sim, 'X', 'B', 77, evil_1, "hello");
     sim_run_ms(sim, 100);
-    CHECK(sim_has_pinned(sim, 'B', 'A'));
+    CHECK(sim_has_pinned(sim, 'B', 'X'));
     CHECK(count_of(sim, "key pinned at first contact") == 1);
     CHECK(count_of(sim, "B stored") == 1);
     end(sim);
@@ -48,12 +59,12 @@ a_changed_key_is_refused_loudly(void)
 static void
 of_two_first_packets_one_wins(void)
 {
-    struct sim *sim = sim_long(2, false);
+    struct sim *sim = sim_with_x();
     struct sim_pace *pace = sim_pace(sim, 'B', WRITER);
 
     pace->before_min_ms = pace->before_max_ms = 300;
-    sim_forge(sim, 'A', 'B', 77, evil_1, "I am A");
-    sim_forge(sim, 'A', 'B', 78, evil_2, "no, I am");
+    sim_forge(sim, 'X', 'B', 77, evil_1, "I am X");
+    sim_forge(sim, 'X', 'B', 78, evil_2, "no, I am");
     sim_run_ms(sim, 2000);
     CHECK(count_of(sim, "B stored") == 1);
     end(sim);
@@ -69,12 +80,12 @@ one_id_with_another_content_is_a_conflict(void)
     sim_forge(sim, 'A', 'B', 'A', evil_1, "two");
     sim_run_ms(sim, 50);
     CHECK(sim_expect(sim, "   10 B stored  m1\n"
-                          "   10 B ack     m1\n"));
+                          "   10 B receipt m1 stored\n"
+                          "   60 B receipt m1 refused: conflict\n"));
     CHECK(sim_counter(sim, 'B', "conflict") == 1);
     sim_forge(sim, 'A', 'B', 'A', evil_1, "one");
     sim_run_ms(sim, 50);
-    CHECK(sim_expect(sim, "  110 B repeat  m1\n"
-                          "  110 B ack     m1\n"));
+    CHECK(sim_expect(sim, "  110 B receipt m1 stored\n"));
     end(sim);
 }
 
@@ -144,10 +155,10 @@ a_ping_is_answered_by_the_daemon(void)
           says(sim, request, "\"rtt_ms\":20"));
     CHECK(sim_expect(sim, "    0 A send    m1 try 1\n"
                           "   10 B consumed m1\n"
-                          "   10 B ack     m1\n"
+                          "   10 B receipt m1 stored\n"
                           "   10 B send    m2 try 1\n"
                           "   20 A consumed m2\n"
-                          "   20 A ack     m2\n"));
+                          "   20 A receipt m2 stored\n"));
     request = sim_request(sim, 'B', "{\"v\":1,\"cmd\":\"CHECK\"}");
     sim_run_ms(sim, 0);
     CHECK(says(sim, request, "\"count\":0"));
@@ -173,7 +184,7 @@ our_own_sleep_is_not_the_peers_silence(void)
     CHECK(count_of(sim, "A info    peer C: offline") == 0);
     CHECK(count_of(sim, "A beat    to B") <= 2);
     CHECK(count_of(sim, "A send    m2") <= 3);
-    CHECK(count_of(sim, "A settled m2 acked") == 1);
+    CHECK(count_of(sim, "A settled m2 stored") == 1);
     CHECK(sim_counter(sim, 'A', "slept") >= 1);
     end(sim);
 }
@@ -209,11 +220,13 @@ a_full_disk_acknowledges_nothing_and_passes(void)
     sim_disk(sim, 'B', LCP_OK);
     sim_run_ms(sim, 1000);
     CHECK(sim_expect(sim, "    0 A send    m1 try 1\n"
-                          "  500 A send    m1 try 2\n"
-                          " 1500 A send    m1 try 3\n"
-                          " 1510 B stored  m1\n"
-                          " 1510 B ack     m1\n"
-                          " 1520 A settled m1 acked\n"));
+                          "   10 B receipt m1 later\n"));
+    /* B asked for half a minute. */
+    sim_run_ms(sim, 29000);
+    CHECK(sim_expect(sim, "30020 A send    m1 try 2\n"
+                          "30030 B stored  m1\n"
+                          "30030 B receipt m1 stored\n"
+                          "30040 A settled m1 stored\n"));
     end(sim);
 }
 
@@ -228,11 +241,21 @@ a_sender_with_a_full_disk_settles_later(void)
     sim_run_ms(sim, 10000);
     CHECK(sim_expect(sim, "    0 A send    m1 try 1\n"
                           "   10 B stored  m1\n"
-                          "   10 B ack     m1\n"));
+                          "   10 B receipt m1 stored\n"
+                          "  200 A send    m1 try 2\n"
+                          "  210 B receipt m1 stored\n"
+                          "  600 A send    m1 try 3\n"
+                          "  610 B receipt m1 stored\n"
+                          " 1400 A send    m1 try 4\n"
+                          " 1410 B receipt m1 stored\n"
+                          " 3000 A send    m1 try 5\n"
+                          " 3010 B receipt m1 stored\n"));
     sim_disk(sim, 'A', LCP_OK);
-    sim_run_ms(sim, 2000);
-    CHECK(count_of(sim, "A settled m1 acked") == 1);
-    CHECK(count_of(sim, "A send") == 0);
+    /* Asked once more, the receiver says it again. */
+    sim_run_ms(sim, 20000);
+    CHECK(count_of(sim, "A settled m1 stored") == 1);
+    CHECK(count_of(sim, "A send") == 1);
+    CHECK(count_of(sim, "B stored") == 0);
     end(sim);
 }
 

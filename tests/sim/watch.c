@@ -201,7 +201,7 @@ sim_word_holds(int in_state, enum lcp_word word)
 /* Every word of a receipt is true at the moment it leaves. */
 static void
 check_word(struct sim *sim, int from, int to, const struct lcp_receipt *receipt,
-           const struct lcp_receipt_entry *entry)
+           const struct lcp_receipt_entry *entry, bool is_lost)
 {
     const struct sim_mail *mail = sim_find_mail(sim, entry->id);
     bool is_conflict = strcmp(receipt->reason, "conflict") == 0;
@@ -213,13 +213,14 @@ check_word(struct sim *sim, int from, int to, const struct lcp_receipt *receipt,
         return;
     }
     if (is_conflict || strcmp(receipt->reason, "not-for-me") == 0) {
+        sim_say(sim, from, "receipt", "m%d refused: %s", mail->label, receipt->reason);
         if (is_conflict && !mail->has_conflict)
             sim_break(sim, "%c signs a conflict about m%d, of which there is one only",
                       sim_letter(from), mail->label);
         return;
     }
-    sim_say(sim, from, "receipt", "m%d %s%s", mail->label, word,
-            entry->has_seq ? "" : " (news)");
+    sim_say(sim, from, "receipt", "m%d %s%s%s", mail->label, word,
+            entry->has_seq ? "" : " (news)", is_lost ? " (lost)" : "");
     if (receipt->word == LCP_WORD_LATER)
         return;
     if (mail->to != from || (mail->from >= 0 && mail->from != to))
@@ -254,7 +255,7 @@ receipt_leaves(struct sim *sim, int from, int to, const uint8_t *bytes, size_t l
         return;
     }
     for (uint32_t i = 0; i < receipt.count; i++)
-        check_word(sim, from, to, &receipt, &receipt.entries[i]);
+        check_word(sim, from, to, &receipt, &receipt.entries[i], is_lost);
     seq = sim_seqs_put(&sim->sent, seq_key(from, to, read_seq(bytes)));
     seq->life = sim->nodes[from].life;
     sim_note(sim, from, "signed", "to %c%s", sim_letter(to), is_lost ? " (lost)" : "");
