@@ -229,6 +229,7 @@ lcp_core_enter(struct lcp_core *core, uint64_t now_ms)
         if (now > woke)
             core->counters[LCP_COUNT_SLEPT]++;
         core->slept_ms += now - woke;
+        core->woke_ms = woke;
         now = woke;
     }
     core->now_ms = now;
@@ -376,8 +377,10 @@ lcp_core_peer_put(struct lcp_core *core, uint64_t now_ms,
             return err;
         start_peer(core, at);
     }
-    if (peer->has_key)
+    if (peer->has_key && !lcp_key_eq(&lcp_core_row(core, at)->key, &key)) {
+        lcp_greet_forget(core, at);
         lcp_peers_pin(&core->peers, at, &key);
+    }
     if (peer->version > lcp_core_row(core, at)->version)
         lcp_core_set_version(core, now_ms, at, peer->version);
     if (index != NULL)

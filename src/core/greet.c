@@ -25,11 +25,12 @@ draw_nonce(struct lcp_core *core, uint8_t out[static LCP_NONCE_BYTES])
 }
 
 /* Half the time a nonce is live, so that it still is when it arrives and is answered.
- */
+ * While we slept the peer did not. */
 static bool
 will_convince(const struct lcp_core *core, const struct lcp_peer *p)
 {
-    return p->has_echo && core->now_ms - p->echo_ms <= lcp_live_fresh_ms(core) / 2;
+    return p->has_echo && p->echo_ms >= core->woke_ms &&
+           core->now_ms - p->echo_ms <= lcp_live_fresh_ms(core) / 2;
 }
 
 void
@@ -57,6 +58,18 @@ lcp_greet_sign(struct lcp_core *core, uint32_t peer, uint32_t seq)
 }
 
 /* Theirs. */
+
+void
+lcp_greet_forget(struct lcp_core *core, uint32_t peer)
+{
+    struct lcp_peer *p = lcp_core_row(core, peer);
+
+    p->hello_ticket = 0;
+    p->heard_count = 0;
+    p->has_echo = p->has_answer = p->was_fresh = false;
+    p->online_ms = p->fresh_ms = 0;
+    memset(p->heard, 0, sizeof(p->heard));
+}
 
 /* The nonce of ours, if it is live. */
 static const struct lcp_nonce *

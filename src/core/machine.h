@@ -51,6 +51,7 @@ struct lcp_staged {
 struct lcp_core {
     uint64_t now_ms;   /* never goes back */
     uint64_t slept_ms; /* the caller's time less ours */
+    uint64_t woke_ms;  /* when it last grew */
 
     struct lcp_core_config config; /* defaults filled in; its pointers are NULL */
     char names[1 + LCP_ALIASES_MAX][LCP_NAME_MAX + 1]; /* ours first */
@@ -141,6 +142,8 @@ void lcp_gate_pin(struct lcp_core *core, uint32_t peer, const uint8_t *pinned);
 /* greet.c: HELLO. */
 void lcp_greet_take(struct lcp_core *core, uint32_t peer,
                     const struct lcp_frame *frame);
+/* Another key from now on: what the former one said proves nothing. */
+void lcp_greet_forget(struct lcp_core *core, uint32_t peer);
 /* Stages ours, with this number. */
 void lcp_greet_sign(struct lcp_core *core, uint32_t peer, uint32_t seq);
 

@@ -347,6 +347,23 @@ a_peer_once_known_as_1_2_stays_so_until_a_person_says_otherwise(void)
 }
 
 static void
+a_new_key_begins_anew(void)
+{
+    struct lcp_core_peer put = {.name = "p0", .has_key = true};
+
+    with_peer();
+    rig_meet(&rig, 0);
+    rig_run(&rig, 2000);
+    put.endpoint = rig.ends[0];
+    memcpy(put.key, rig.them[1].key.bytes, sizeof(put.key));
+    CHECK(lcp_core_peer_put(rig.core, rig.now_ms, &put, NULL) == LCP_OK);
+    CHECK(!rig_view(&rig, 0).has_fresh_hello);
+    CHECK(rig_hello(&rig, 0, RIG_BOOT, 5, rig_our_nonce(&rig, 0)) == 0);
+    CHECK(rig_counter(&rig, LCP_COUNT_OTHER_KEY) == 1);
+    rig_free(&rig);
+}
+
+static void
 first_contact_by_hello_pins_what_the_transaction_pinned(void)
 {
     uint64_t ticket;
@@ -441,10 +458,24 @@ two_machines_know_each_other_after_three_hellos(void)
     CHECK(rig_view(&rig, 0).has_fresh_hello && rig_view(&other, 0).has_fresh_hello);
     CHECK(rig_count_tx(&rig, 0, 0, LCP_PACKET_HEARTBEAT) == 2);
     CHECK(rig_count_tx(&other, 0, 0, LCP_PACKET_HEARTBEAT) == 3);
+    /* One sleeps for an hour: after its next heartbeat both know each other again. */
+    pair_run(5000, at);
+    for (int ms = 0; ms < 3600000; ms += 1000) {
+        rig_run(&other, 1000);
+        at[1] = other.tx_count;
+    }
+    rig.now_ms = other.now_ms;
+    CHECK(!rig_view(&other, 0).is_online);
+    while (!rig_view(&other, 0).has_fresh_hello && other.now_ms < 7200000)
+        pair_run(10, at);
+    CHECK(other.now_ms - rig_last_tx(&rig, 0, LCP_PACKET_HEARTBEAT)->at_ms < 100);
+    CHECK(rig_view(&rig, 0).has_fresh_hello);
+    CHECK(other.now_ms < 3600000 + 5000 + 3000 + 33000 + 1000 + 200);
+    rig.kinds[LCP_OUT_OFFLINE] = other.kinds[LCP_OUT_OFFLINE] = 0;
     /* Ten minutes without loss: both stay online. */
     pair_run(600000, at);
     CHECK(rig.kinds[LCP_OUT_OFFLINE] == 0 && other.kinds[LCP_OUT_OFFLINE] == 0);
-    CHECK(rig_count_tx(&rig, 0, 0, LCP_PACKET_HEARTBEAT) <= 25);
+    CHECK(rig_count_tx(&rig, 0, 0, LCP_PACKET_HEARTBEAT) <= 30);
     rig_free(&rig);
     rig_free(&other);
 }
@@ -468,6 +499,7 @@ main(void)
     only_a_fresh_hello_makes_a_1_2_peer_online_but_other_signs_wake_it();
     a_1_2_peer_is_greeted_also_while_mail_flows();
     a_peer_once_known_as_1_2_stays_so_until_a_person_says_otherwise();
+    a_new_key_begins_anew();
     first_contact_by_hello_pins_what_the_transaction_pinned();
     two_machines_know_each_other_after_three_hellos();
     return check_end("greet");
