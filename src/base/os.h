@@ -66,6 +66,8 @@ void lcp_os_unlock(struct lcp_os_lock *lock);
 
 /* Of this process. */
 long lcp_os_pid(void);
+/* How many more files it may open, counted up to max. */
+size_t lcp_os_files_left(size_t max);
 
 /* errno of the last failure of a function here, as text. */
 const char *lcp_os_last_error(void);

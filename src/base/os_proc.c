@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -47,6 +48,19 @@ long
 lcp_os_pid(void)
 {
     return (long)getpid();
+}
+
+size_t
+lcp_os_files_left(size_t max)
+{
+    struct rlimit limit;
+    size_t left = 0;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return max;
+    for (int fd = 0; (rlim_t)fd < limit.rlim_cur && left < max; fd++)
+        left += fcntl(fd, F_GETFD) < 0;
+    return left;
 }
 
 enum lcp_err

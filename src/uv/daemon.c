@@ -29,6 +29,8 @@ enum {
     STOP_BOUND_MS = 1500, /* with the rest of the stop under the promised 2 s */
     SIGNALS = 3,
     READY_MAX = 2 * LCP_PATH_MAX,
+    FILES_OWN = 24, /* the record's, the loop's, sockets, what the mirror writes */
+    CLIENTS_MIN = 8,
 };
 
 struct daemon {
@@ -40,6 +42,7 @@ struct daemon {
     uv_signal_t signals[SIGNALS];
     uv_timer_t stop_timer;
     uint64_t stop_by_ms; /* 0: running */
+    size_t clients_max;
     bool has_loop;
     char fault[LCP_HOME_FAULT_MAX];
 };
@@ -148,6 +151,8 @@ make_pump(struct daemon *d)
         return 0;
     if (fault[0] != '\0')
         snprintf(d->fault, sizeof(d->fault), "%s", fault);
+    else if (err == LCP_ENOMEM)
+        snprintf(d->fault, sizeof(d->fault), "out of memory for the node");
     else
         snprintf(d->fault, sizeof(d->fault), "cannot start the node (%s)",
                  lcp_err_name(err));
@@ -200,30 +205,75 @@ open_udp(struct daemon *d)
     return EXIT_ERROR;
 }
 
+/* libuv grows its table of watchers with this and aborts when it is given nothing; it
+ * asks nowhere else. */
+static void *
+realloc_or_end(void *old, size_t size)
+{
+    void *grown = realloc(old, size);
+
+    if (grown == NULL) {
+        fprintf(stderr, "lcp: out of memory, the event loop cannot go on\n");
+        _Exit(EXIT_ERROR);
+    }
+    return grown;
+}
+
+/* Also libuv's: without a pipe for signals it aborts. Clients get what the daemon
+ * itself has no use for, so that many of them do not keep it from its files. */
+static int
+look_for_files(struct daemon *d)
+{
+    size_t left = lcp_os_files_left(FILES_OWN + LCP_DOOR_CONNECTIONS_MAX);
+
+    if (left < FILES_OWN + CLIENTS_MIN) {
+        snprintf(d->fault, sizeof(d->fault),
+                 "the system lets a node open only %zu more files, it needs %d; raise "
+                 "the limit: ulimit -n 64",
+                 left, FILES_OWN + CLIENTS_MIN);
+        return EXIT_ERROR;
+    }
+    d->clients_max = left - FILES_OWN;
+    return 0;
+}
+
+static int
+open_loop(struct daemon *d)
+{
+    enum lcp_err err = LCP_EIO;
+
+    (void)uv_replace_allocator(malloc, realloc_or_end, calloc, free);
+    d->has_loop = uv_loop_init(&d->loop) == 0;
+    if (d->has_loop)
+        err = watch_signals(d);
+    if (err == LCP_OK)
+        err = lcp_world_uv_init(&d->world, &d->loop, &d->log);
+    if (err == LCP_OK) {
+        d->world.door.connections_max = d->clients_max;
+        return 0;
+    }
+    snprintf(d->fault, sizeof(d->fault), "the system does not give us %s",
+             err == LCP_ENOMEM ? "memory for our threads" : "an event loop");
+    return EXIT_ERROR;
+}
+
 /* All that can fail before the daemon is ready. Returns an exit code, with d->fault. */
 static int
 start(struct daemon *d)
 {
-    int code = lcp_home_open(&d->home, d->fault);
+    int code = look_for_files(d);
 
-    if (code != 0)
-        return code;
-    if (uv_loop_init(&d->loop) != 0)
-        goto no_loop;
-    d->has_loop = true;
-    if (watch_signals(d) != LCP_OK ||
-        lcp_world_uv_init(&d->world, &d->loop, &d->log) != LCP_OK)
-        goto no_loop;
-    code = make_pump(d);
+    if (code == 0)
+        code = lcp_home_open(&d->home, d->fault);
+    if (code == 0)
+        code = open_loop(d);
+    if (code == 0)
+        code = make_pump(d);
     if (code == 0)
         code = open_udp(d);
     if (code == 0)
         code = open_doors(d);
     return code;
-
-no_loop:
-    snprintf(d->fault, sizeof(d->fault), "the system does not give us an event loop");
-    return EXIT_ERROR;
 }
 
 static void

@@ -276,7 +276,7 @@ make_room(struct lcp_door *door)
 {
     struct lcp_connection *oldest = NULL;
 
-    if (door->connection_count < LCP_DOOR_CONNECTIONS_MAX)
+    if (door->connection_count < door->connections_max)
         return true;
     for (size_t i = 0; i < door->connection_count; i++) {
         struct lcp_connection *c = door->connections[i];
@@ -340,7 +340,10 @@ enum lcp_err
 lcp_door_init(struct lcp_door *door, uv_loop_t *loop,
               const struct lcp_door_events *events, void *ctx)
 {
-    *door = (struct lcp_door){.loop = loop, .events = events, .ctx = ctx};
+    *door = (struct lcp_door){.loop = loop,
+                              .events = events,
+                              .ctx = ctx,
+                              .connections_max = LCP_DOOR_CONNECTIONS_MAX};
     door->read_buffer = malloc(READ_BYTES);
     if (door->read_buffer == NULL)
         return LCP_ENOMEM;

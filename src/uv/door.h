@@ -41,7 +41,8 @@ struct lcp_door {
     size_t listener_count;
     struct lcp_connection *connections[LCP_DOOR_CONNECTIONS_MAX];
     size_t connection_count;
-    uint64_t next_client; /* names of connections, never used twice */
+    size_t connections_max; /* fewer where the process may open few files */
+    uint64_t next_client;   /* names of connections, never used twice */
     uv_timer_t sweep;
     uint8_t *read_buffer;
     bool is_closing;

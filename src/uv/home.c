@@ -244,6 +244,8 @@ record_fault(enum lcp_err err, const char *path, char *fault)
                     path);
     case LCP_EBUSY:
         return fail(fault, "another program holds the record %s", path);
+    case LCP_ENOMEM:
+        return fail(fault, "out of memory for the record %s", path);
     default:
         return fail(fault, "cannot open the record %s (%s)", path, lcp_err_name(err));
     }

@@ -6,7 +6,6 @@
 #define _GNU_SOURCE
 #include "uv/world_uv.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
 #include "base/crypto.h"
@@ -48,36 +47,18 @@ world_send(struct lcp_world *world, const struct lcp_endpoint *to,
 }
 
 static void
-on_work(uv_work_t *work)
+on_task_done(void *ctx, struct lcp_task *task)
 {
-    struct lcp_world_uv_hand *hand = work->data;
+    struct lcp_world_uv *w = ctx;
 
-    hand->task->run(hand->task);
-}
-
-static void
-on_work_done(uv_work_t *work, int status)
-{
-    struct lcp_world_uv_hand *hand = work->data;
-    struct lcp_task *task = hand->task;
-
-    (void)status;
-    hand->task = NULL;
-    if (hand->world->pump != NULL)
-        lcp_pump_done(hand->world->pump, task);
+    if (w->pump != NULL)
+        lcp_pump_done(w->pump, task);
 }
 
 static void
 world_work(struct lcp_world *world, struct lcp_task *task)
 {
-    struct lcp_world_uv_hand *hand = &self(world)->hands[task->hand];
-    int failed;
-
-    assert(hand->task == NULL);
-    hand->task = task;
-    failed = uv_queue_work(self(world)->loop, &hand->work, on_work, on_work_done);
-    assert(failed == 0);
-    (void)failed;
+    lcp_hands_give(&self(world)->hands, task);
 }
 
 static void
@@ -217,14 +198,12 @@ lcp_world_uv_init(struct lcp_world_uv *w, uv_loop_t *loop, struct lcp_log *log)
     *w = (struct lcp_world_uv){
         .world.ops = &world_ops, .loop = loop, .log = log, .planned_ms = UINT64_MAX};
     w->udp.fd = -1;
-    for (size_t i = 0; i < LCP_HAND_COUNT; i++) {
-        w->hands[i].world = w;
-        w->hands[i].work.data = &w->hands[i];
-    }
     if (uv_timer_init(loop, &w->timer) != 0 || uv_prepare_init(loop, &w->prepare) != 0)
         return LCP_EIO;
     w->timer.data = w;
     w->prepare.data = w;
+    if (lcp_hands_open(&w->hands, loop, on_task_done, w) != LCP_OK)
+        return LCP_ENOMEM;
     return lcp_door_init(&w->door, loop, &door_events, w);
 }
 
@@ -241,11 +220,7 @@ lcp_world_uv_start(struct lcp_world_uv *w, struct lcp_pump *pump,
 bool
 lcp_world_uv_is_idle(const struct lcp_world_uv *w)
 {
-    for (size_t i = 0; i < LCP_HAND_COUNT; i++) {
-        if (w->hands[i].task != NULL)
-            return false;
-    }
-    return true;
+    return lcp_hands_are_idle(&w->hands);
 }
 
 void
@@ -254,6 +229,7 @@ lcp_world_uv_close(struct lcp_world_uv *w)
     w->pump = NULL;
     if (w->loop == NULL)
         return;
+    lcp_hands_close(&w->hands);
     lcp_uv_udp_close(&w->udp);
     lcp_door_close(&w->door);
     if (w->timer.data != NULL)

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * The real world of node/world.h: libuv's loop, its threads as hands, one UDP socket,
- * the local door.
+ * The real world of node/world.h: libuv's loop, threads as hands, one UDP socket, the
+ * local door.
  */
 #ifndef LCP_UV_WORLD_UV_H
 #define LCP_UV_WORLD_UV_H
 
 #include "node/pump.h"
 #include "uv/door.h"
+#include "uv/hands.h"
 #include "uv/log.h"
 #include "uv/udp.h"
 
@@ -21,14 +22,10 @@ struct lcp_world_uv {
     uv_timer_t timer;     /* for lcp_pump_tick */
     uv_prepare_t prepare; /* sets the timer before every wait */
     uint64_t planned_ms;  /* what the timer is set to; UINT64_MAX: nothing */
-    struct lcp_world_uv_hand {
-        struct lcp_world_uv *world;
-        uv_work_t work;
-        struct lcp_task *task; /* NULL: idle */
-    } hands[LCP_HAND_COUNT];
+    struct lcp_hands hands;
 };
 
-/* Readies the parts that need no pump. */
+/* Readies the parts that need no pump. LCP_ENOMEM: no room for the hands. */
 LCP_MUST_USE enum lcp_err lcp_world_uv_init(struct lcp_world_uv *w, uv_loop_t *loop,
                                             struct lcp_log *log);
 /* Takes the pump and opens the UDP socket; errors of lcp_uv_udp_open. */
