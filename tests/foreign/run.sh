@@ -70,6 +70,7 @@ ls "$source"/src/base/*.c "$source"/src/core/*.c "$source"/src/conf/*.c "$source
     "$source"/src/ipc/*.c "$source"/src/node/*.c >"$work/rooms"
 (cd "$source/tests/sim" && sed -n 's/^set(sim_sources \(.*\))$/\1/p' CMakeLists.txt) | tr ' ' '\n' |
     sed "s|^|$source/tests/sim/|" >"$work/sim"
+printf '%s\n' "$source/tests/power/vfs.c" "$source/tests/power/disk.c" >>"$work/sim"
 ls "$source"/tests/unit/base/test_*.c "$source"/tests/unit/core/test_*.c \
     "$source"/tests/unit/ipc/test_ipc.c "$source"/tests/unit/ipc/test_server.c \
     "$source"/tests/unit/store/test_store_memory.c "$source"/tests/unit/store/test_store_sqlite.c \

@@ -69,6 +69,8 @@ sim_disk(struct sim *sim, char letter, enum lcp_err err)
 {
     struct sim_node *node = sim_node(sim, letter);
 
+    if (node->disk == NULL)
+        return; /* what a full disk does to the real store is tested elsewhere */
     node->disk_err = err;
     lcp_memory_disk_fail(node->disk, err);
     sim_note(sim, node->index, "disk", err == LCP_OK ? "works" : "fails");

@@ -296,6 +296,7 @@ sim_stored(const struct sim *sim)
 
 struct tally {
     struct sim *sim;
+    int index; /* of the node */
     uint64_t rows;
 };
 
@@ -322,7 +323,7 @@ check_outbox(struct sim *sim, int index)
     struct sim_node *node = &sim->nodes[index];
     struct lcp_query query = {
         .dir = LCP_OUT, .state_max = INT32_MAX, .without_raw = true};
-    struct tally tally = {.sim = sim};
+    struct tally tally = {.sim = sim, .index = index};
     uint64_t want = 0;
 
     for (size_t i = 0; i < sim->mail_count; i++)
@@ -330,6 +331,38 @@ check_outbox(struct sim *sim, int index)
     if (node->watch->ops->each(node->watch, &query, count_row, &tally) != LCP_OK ||
         tally.rows != want)
         sim_break(sim, "%c's outbox holds %d messages, not %d", sim_letter(index),
+                  (int)tally.rows, (int)want);
+}
+
+static bool
+count_in_row(void *ctx, const struct lcp_row *row)
+{
+    struct tally *tally = ctx;
+    const struct sim_mail *mail = sim_find_mail(tally->sim, row->id);
+
+    tally->rows += mail != NULL && mail->in_number == row->number &&
+                   mail->to == tally->index && sim_index(row->peer[0]) == mail->from;
+    return true;
+}
+
+/* What was once committed is there, after all that happened to the disk. */
+static void
+check_inbox(struct sim *sim, int index)
+{
+    struct sim_node *node = &sim->nodes[index];
+    struct lcp_query query = {.dir = LCP_IN,
+                              .state_min = INT32_MIN,
+                              .state_max = INT32_MAX,
+                              .without_raw = true};
+    struct tally tally = {.sim = sim, .index = index};
+    uint64_t want = 0;
+
+    for (size_t i = 0; i < sim->mail_count; i++)
+        want += sim->mails[i].to == index && sim->mails[i].stored > 0 &&
+                sim->mails[i].from >= 0;
+    if (node->watch->ops->each(node->watch, &query, count_in_row, &tally) != LCP_OK ||
+        tally.rows != want)
+        sim_break(sim, "%c's inbox holds %d messages, not %d", sim_letter(index),
                   (int)tally.rows, (int)want);
 }
 
@@ -350,8 +383,10 @@ sim_expect_all_delivered(struct sim *sim, bool told)
                       out_state_name(mail->out_state), mail->in_state);
     }
     for (int i = 0; i < sim->options.nodes; i++)
-        if (!sim->nodes[i].is_legacy)
+        if (!sim->nodes[i].is_legacy) {
             check_outbox(sim, i);
+            check_inbox(sim, i);
+        }
 }
 
 int

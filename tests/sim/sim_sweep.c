@@ -21,6 +21,7 @@ enum {
 
 struct totals {
     uint64_t seeds, failed, hash, virtual_ms, messages, stored;
+    uint64_t legacy, quota, sqlite; /* seeds with these */
     uint64_t fired[SIM_FAULTS], faults[SIM_FAULTS];
 };
 
@@ -31,6 +32,9 @@ add(struct totals *totals, const struct sweep_result *r)
     totals->virtual_ms += r->virtual_ms;
     totals->messages += r->messages;
     totals->stored += r->stored;
+    totals->legacy += r->has_legacy;
+    totals->quota += r->has_quota;
+    totals->sqlite += r->has_sqlite;
     /* Depends on the order of the seeds, so jobs are added up by seed. */
     totals->hash = (totals->hash ^ r->hash) * UINT64_C(0x100000001b3);
     for (int i = 0; i < SIM_FAULTS; i++) {
@@ -116,14 +120,19 @@ report(const struct totals *totals, double seconds)
     int rare = 0;
 
     for (int i = 0; i < SIM_FAULTS; i++) {
-        bool is_rare = totals->fired[i] * 100 < totals->seeds * FIRING_PER_CENT;
+        /* Only the real store's machines have power to lose. */
+        uint64_t seeds = i == SIM_POWER ? totals->sqlite : totals->seeds;
+        bool is_rare = totals->fired[i] * 100 < seeds * FIRING_PER_CENT;
 
         rare += is_rare;
         printf("%-24s %9llu times, in %5.1f %% of the seeds%s\n",
                sim_fault_name((enum sim_fault)i), (unsigned long long)totals->faults[i],
-               100.0 * (double)totals->fired[i] / (double)totals->seeds,
+               100.0 * (double)totals->fired[i] / (double)(seeds > 0 ? seeds : 1),
                is_rare ? "  TOO RARE" : "");
     }
+    printf("with a Python node %llu seeds, with a quota %llu, on the real store %llu\n",
+           (unsigned long long)totals->legacy, (unsigned long long)totals->quota,
+           (unsigned long long)totals->sqlite);
     printf("%llu seeds, %llu failed; %llu messages accepted, %llu stored\n",
            (unsigned long long)totals->seeds, (unsigned long long)totals->failed,
            (unsigned long long)totals->messages, (unsigned long long)totals->stored);

@@ -8,6 +8,7 @@
 #include "core/receipt.h"
 #include "lcp/core.h"
 #include "node/pump.h"
+#include "power/vfs.h"
 #include "world_sim.h"
 
 enum {
@@ -117,7 +118,10 @@ struct sim_node {
     int index;
     struct lcp_identity identity;
     struct lcp_endpoint endpoint;
-    struct lcp_memory_disk *disk;
+    struct lcp_memory_disk *disk;  /* or... */
+    struct power_machine *machine; /* ...the real store; then watch lives as long as
+                                      the process */
+    struct sim_random power_random;
     struct lcp_store *writer, *reader, *watch;
     struct lcp_pump *pump; /* NULL: down */
     bool is_legacy;        /* a model instead of a pump */
@@ -126,7 +130,7 @@ struct sim_node {
     /* As clients were told: looks that began later; 0: not paused. */
     size_t paused_at[SIM_ENDPOINTS], all_paused_at;
     int pauses[SIM_ENDPOINTS], all_pause; /* the last requests, plus 1 */
-    uint64_t life; /* number of its process, from 1 */
+    uint64_t life;                        /* number of its process, from 1 */
     bool with_key[SIM_ENDPOINTS];
     struct sim_random random;
     int64_t wall_offset_ms;
@@ -205,6 +209,16 @@ void sim_note(struct sim *sim, int node, const char *verb, const char *format, .
 void sim_mix(struct sim *sim, const void *data, size_t len);
 void sim_mix_number(struct sim *sim, uint64_t number);
 void sim_break(struct sim *sim, const char *format, ...) LCP_PRINTF(2, 3);
+
+/* disks.c. close is the end of a process: what it lost by a cut is lost then. */
+void sim_record_make(struct sim_node *node);
+bool sim_record_open(struct sim_node *node);
+void sim_record_cut(struct sim_node *node);
+void sim_record_close(struct sim_node *node);
+void sim_record_free(struct sim_node *node);
+/* The power fails within the next batch, if it writes as much. */
+void sim_record_arm(struct sim_node *node, bool is_armed);
+bool sim_record_is_dead(const struct sim_node *node);
 
 /* legacy.c */
 void sim_legacy_start(struct sim_node *node);

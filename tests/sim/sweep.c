@@ -555,6 +555,8 @@ sweep_seed(uint64_t seed, FILE *trace, struct sweep_result *result)
     plan->legacy = sim_random_chance(&plan->random, 400) ? 1 : 0;
     options.nodes = plan->nodes;
     options.legacy = plan->legacy;
+    options.with_sqlite = seed % SWEEP_SQLITE_EVERY == SWEEP_SQLITE_EVERY / 2;
+    result->has_sqlite = options.with_sqlite;
     result->has_legacy = plan->legacy > 0;
     result->has_quota = has_quota(seed);
     options.with_keys = sim_random_chance(&plan->random, 500);

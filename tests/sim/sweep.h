@@ -13,13 +13,14 @@ enum {
     SWEEP_FAULTS_MS = 420 * 1000,
     SWEEP_PEACE_MS = 180 * 1000,
     SWEEP_MESSAGES = 200,
-    SWEEP_QUOTA = 40, /* messages, on one node of some seeds */
+    SWEEP_SQLITE_EVERY = 20, /* seeds: one on the real store */
+    SWEEP_QUOTA = 40,        /* messages, on one node of some seeds */
 };
 
 struct sweep_result {
     uint64_t seed, hash, virtual_ms;
     uint64_t messages, stored;
-    bool has_legacy, has_quota;
+    bool has_legacy, has_quota, has_sqlite;
     uint64_t faults[SIM_FAULTS];
     char violation[SIM_TEXT_MAX]; /* "" when every promise held */
 };

@@ -27,6 +27,7 @@ static const char *const fault_names[SIM_FAULTS] = {
     [SIM_REPLAY] = "replay",
     [SIM_MUTATION] = "mutation",
     [SIM_FLOOD] = "flood",
+    [SIM_POWER] = "loss of power",
 };
 
 const char *

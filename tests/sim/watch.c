@@ -167,7 +167,8 @@ ack_leaves(struct sim *sim, int from, int to, const uint8_t *bytes, bool is_lost
         return;
     }
     mail = &sim->mails[seq->mail];
-    for (int i = 0; mail->stored == 0 && i < 3 && seq->others[i] >= 0; i++)
+    for (int i = 0;
+         (mail->stored == 0 || mail->to != from) && i < 3 && seq->others[i] >= 0; i++)
         mail = &sim->mails[seq->others[i]];
     if (seq->was_stored)
         sim_say(sim, from, "repeat", "m%d", mail->label);

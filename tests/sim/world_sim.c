@@ -277,9 +277,8 @@ sim_start(struct sim *sim, char letter)
         free(conf);
         return;
     }
-    if (lcp_store_memory_open(node->disk, false, &node->writer) != LCP_OK ||
-        lcp_store_memory_open(node->disk, true, &node->reader) != LCP_OK)
-        assert(!"no memory");
+    if (!sim_record_open(node))
+        sim_break(sim, "%c cannot open its record", letter);
     node->life++;
     node->tick_at_ms = LCP_NEVER;
     node->asleep_until_ms = 0;
@@ -312,8 +311,7 @@ drop_node(struct sim_node *node)
     lcp_pump_free(node->pump);
     node->pump = NULL;
     memset(node->tasks, 0, sizeof(node->tasks));
-    node->writer->ops->close(node->writer);
-    node->reader->ops->close(node->reader);
+    sim_record_close(node);
     node->life++; /* what is under way for it finds nobody */
     node->is_armed = false;
 }
@@ -323,6 +321,7 @@ crash_now(struct sim_node *node, enum sim_fault how)
 {
     sim_count(node->sim, how);
     sim_note(node->sim, node->index, "crash", "%s", sim_fault_name(how));
+    sim_record_cut(node);
     drop_node(node);
     sim_client_crash(node);
 }
@@ -395,10 +394,17 @@ run_task(struct sim_node *node, uint64_t hand)
     bool is_writer = hand == LCP_HAND_WRITER;
 
     if (is_writer && node->is_armed && node->armed == SIM_CRASH_AT_TASK) {
-        crash_now(node, SIM_CRASH_BEFORE_COMMIT);
-        return;
+        sim_record_arm(node, true);
+        if (node->machine != NULL)
+            task->run(task);
+        if (node->machine == NULL || sim_record_is_dead(node)) {
+            crash_now(node, SIM_CRASH_BEFORE_COMMIT);
+            return;
+        }
+        sim_record_arm(node, false);
+    } else {
+        task->run(task);
     }
-    task->run(task);
     if (is_writer && node->disk_err == LCP_ENOSPACE)
         sim_count(sim, SIM_DISK_FULL);
     if (is_writer)
@@ -518,11 +524,8 @@ make_node(struct sim *sim, int index)
     node->index = index;
     lcp_identity_from_seed(seed, &node->identity);
     node->endpoint = sim_endpoint(index);
-    node->disk = lcp_memory_disk_new();
     node->mono_offset_ms = CLOCK_START_MS;
-    assert(node->disk != NULL);
-    if (lcp_store_memory_open(node->disk, true, &node->watch) != LCP_OK)
-        assert(!"no memory");
+    sim_record_make(node);
     for (int i = 0; i < sim->options.nodes; i++)
         node->with_key[i] = sim->options.with_keys;
     node->is_legacy = index >= sim->options.nodes - sim->options.legacy;
@@ -570,8 +573,7 @@ sim_free(struct sim *sim)
         struct sim_node *node = &sim->nodes[i];
 
         drop_node(node);
-        node->watch->ops->close(node->watch);
-        lcp_memory_disk_free(node->disk);
+        sim_record_free(node);
     }
     for (size_t i = 0; i < sim->heap_count; i++)
         free(sim->heap[i].bytes);

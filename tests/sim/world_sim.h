@@ -44,6 +44,7 @@ enum sim_fault {
     SIM_REPLAY,   /* a recorded datagram came once more, or to somebody else */
     SIM_MUTATION, /* the same, altered by somebody who knows the format but no key */
     SIM_FLOOD,    /* junk in a peer's name, a hundred and more at once */
+    SIM_POWER,    /* a machine lost its power; only with_sqlite */
     SIM_FAULTS
 };
 const char *sim_fault_name(enum sim_fault fault);
@@ -83,6 +84,7 @@ struct sim_options {
     bool may_end;         /* any mail may be cancelled or expire */
     bool keep_trace;      /* text, for sim_expect and for people */
     bool trace_all;       /* also heartbeats, crashes and log lines */
+    bool with_sqlite;     /* the real store, on disks that lose their power */
     bool is_timing_fixed; /* Timing = fixed */
     /* Changes what every node has configured, at each start. NULL: nothing. */
     void (*configure)(struct sim *sim, char node, struct lcp_conf *conf);
