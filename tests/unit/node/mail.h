@@ -112,8 +112,7 @@ build_receipt(const struct lcp_identity *signer, const char *from, const char *t
     uint32_t used;
     size_t len;
 
-    REQUIRE(lcp_receipt_build(&draft, signer, &scratch, out, &len, &used) ==
-            LCP_OK);
+    REQUIRE(lcp_receipt_build(&draft, signer, &scratch, out, &len, &used) == LCP_OK);
     REQUIRE(used == count);
     return len;
 }
