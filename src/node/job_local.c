@@ -193,9 +193,12 @@ lcp_job_pin(struct lcp_batch *batch, struct lcp_job *job)
 enum lcp_err
 lcp_job_unpin(struct lcp_batch *batch, struct lcp_job *job)
 {
-    enum lcp_err err = batch->store->ops->pin_del(batch->store, job->peer_name);
+    const struct lcp_store_ops *ops = batch->store->ops;
+    enum lcp_err err = ops->pin_del(batch->store, job->peer_name);
 
-    return err == LCP_ENOTFOUND ? LCP_OK : err;
+    if (err == LCP_OK || err == LCP_ENOTFOUND)
+        err = ops->peer_del(batch->store, job->peer_name); /* its version, its pause */
+    return err;
 }
 
 enum lcp_err

@@ -279,6 +279,22 @@ a_receipt_proves_the_version_and_only_a_person_takes_it_back(void)
     free_hand(h);
 }
 
+static void
+a_peer_that_is_removed_leaves_no_version(void)
+{
+    struct hand *h = new_hand(true);
+    struct lcp_receipt_entry entry;
+
+    (void)sent(h, ID_A, "bob", &entry);
+    (void)receive(h, &h->bob, LCP_WORD_STORED, &entry, 1);
+    CHECK(known_version(h) == LCP_VERSION_1_2);
+    empty_hand(h);
+    (void)take_up(h, LCP_JOB_UNPIN);
+    run(h);
+    CHECK(known_version(h) == 0); /* another one of this name may speak 1.1 */
+    free_hand(h);
+}
+
 /* ---- our word ---- */
 
 static struct lcp_job *
@@ -488,6 +504,7 @@ main(void)
     later_changes_no_state();
     a_row_without_digest_is_compared_by_its_content();
     a_receipt_proves_the_version_and_only_a_person_takes_it_back();
+    a_peer_that_is_removed_leaves_no_version();
     news_are_told_one_state_at_a_time();
     what_moved_on_meanwhile_is_still_owed();
     many_news_fit_their_packets();
