@@ -26,7 +26,9 @@ lcp_cwnd_timeout(struct lcp_cwnd *cwnd, uint64_t now_ms, uint32_t rto_ms)
 {
     if (cwnd->was_halved && now_ms - cwnd->halved_ms < rto_ms)
         return;
-    cwnd->size = cwnd->size > 1 ? cwnd->size / 2 : 1;
+    cwnd->size /= 2;
+    if (cwnd->size < LCP_CWND_LEAST)
+        cwnd->size = LCP_CWND_LEAST;
     cwnd->answered = 0;
     cwnd->halved_ms = now_ms;
     cwnd->was_halved = true;

@@ -10,7 +10,10 @@
 
 enum {
     LCP_CWND_START = 8, /* as LCP/1.1 */
-    LCP_CWND_WAKE = 4,  /* to a peer that was away: many may come back at once */
+    /* With fewer, one message that is lost five times holds up all behind it. Each
+     * message's own waits double, so also these few send ever less. */
+    LCP_CWND_LEAST = 4,
+    LCP_CWND_WAKE = 4, /* to a peer that was away: many may come back at once */
 };
 
 struct lcp_cwnd {

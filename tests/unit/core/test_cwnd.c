@@ -40,7 +40,7 @@ a_window_that_is_not_used_does_not_grow(void)
 }
 
 static void
-silence_halves_it_once_in_a_wait_down_to_one(void)
+silence_halves_it_once_in_a_wait_down_to_four(void)
 {
     struct lcp_cwnd w;
 
@@ -54,9 +54,10 @@ silence_halves_it_once_in_a_wait_down_to_one(void)
     CHECK(w.size == 16);
     for (uint64_t t = 2000; t < 20000; t += 300)
         lcp_cwnd_timeout(&w, t, 300);
-    CHECK(w.size == 1);
-    lcp_cwnd_answered(&w, 1, 64);
-    CHECK(w.size == 2);
+    CHECK(w.size == 4);
+    for (int i = 0; i < 4; i++)
+        lcp_cwnd_answered(&w, 4, 64);
+    CHECK(w.size == 5);
 }
 
 int
@@ -64,6 +65,6 @@ main(void)
 {
     a_full_window_that_is_answered_grows_by_one();
     a_window_that_is_not_used_does_not_grow();
-    silence_halves_it_once_in_a_wait_down_to_one();
+    silence_halves_it_once_in_a_wait_down_to_four();
     return check_end("cwnd");
 }
