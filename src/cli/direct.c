@@ -27,8 +27,18 @@ lcp_direct_begin(struct lcp_cli *cli)
     return LCP_EXIT_DONE;
 }
 
+/* Who is paused; "" is the whole node. */
+struct pauses {
+    char (*names)[LCP_NAME_MAX + 1];
+    size_t count;
+    bool is_node;
+};
+
 struct page {
     const struct lcp_cli *cli;
+    struct pauses pauses;
+    uint64_t held;
+    const char *withheld; /* code of why a row is not shown */
     struct lcp_json_node *nodes;
     char *text;
     size_t len, cap;
@@ -83,6 +93,39 @@ find_file(const struct lcp_cli *cli, const struct lcp_row *row,
 }
 
 static bool
+keep_paused(void *ctx, const char *peer)
+{
+    struct page *p = ctx;
+    struct pauses *pauses = &p->pauses;
+    void *bigger = realloc(pauses->names,
+                           (pauses->count + 1) * sizeof(pauses->names[0]));
+
+    if (bigger == NULL) {
+        p->err = LCP_ENOMEM;
+        return false;
+    }
+    pauses->names = bigger;
+    snprintf(pauses->names[pauses->count++], sizeof(pauses->names[0]), "%s", peer);
+    pauses->is_node = pauses->is_node || peer[0] == '\0';
+    return true;
+}
+
+/* A pause and a held message hold without a daemon, too. NULL: it may be shown. */
+static const char *
+why_withheld(const struct page *p, const struct lcp_row *row)
+{
+    if (row->dir != LCP_IN || row->state > LCP_IN_HANDED)
+        return NULL;
+    if (row->state == LCP_IN_HELD)
+        return "held";
+    for (size_t i = 0; i < p->pauses.count; i++) {
+        if (p->pauses.is_node || strcmp(p->pauses.names[i], row->peer) == 0)
+            return "paused";
+    }
+    return NULL;
+}
+
+static bool
 take_row(void *ctx, const struct lcp_row *row)
 {
     struct page *p = ctx;
@@ -97,8 +140,13 @@ take_row(void *ctx, const struct lcp_row *row)
         .sent_state = row->dir == LCP_OUT
                           ? lcp_ipc_sent_state_name(row->state, row->was_transmitted)
                           : NULL};
+    const char *withheld = why_withheld(p, row);
     struct lcp_writer w;
 
+    if (withheld != NULL) {
+        p->withheld = withheld;
+        return true;
+    }
     if (p->count == p->limit) {
         p->more = true;
         return false;
@@ -152,6 +200,7 @@ read_inbox(const struct lcp_cli *cli, const struct lcp_direct *what, struct page
                               .state_max = LCP_IN_HANDED,
                               .peer = what->peer,
                               .type = what->type};
+    struct lcp_store_counts counts = {.held = 0};
     struct lcp_store *store = NULL;
     enum lcp_err err = open_store(cli, &store);
 
@@ -159,7 +208,12 @@ read_inbox(const struct lcp_cli *cli, const struct lcp_direct *what, struct page
         return LCP_OK; /* nothing came yet */
     if (err != LCP_OK)
         return err;
-    err = store->ops->each(store, &query, take_row, p);
+    err = store->ops->each_paused(store, keep_paused, p);
+    if (err == LCP_OK)
+        err = store->ops->each(store, &query, take_row, p);
+    if (err == LCP_OK)
+        err = store->ops->counts(store, &counts);
+    p->held = counts.held;
     store->ops->close(store);
     return err;
 }
@@ -173,12 +227,22 @@ read_message(const struct lcp_cli *cli, const char *id, bool thread, struct page
 
     if (err != LCP_OK)
         return err;
-    err = store->ops->resolve(store, lcp_span_str(id), 3, &number);
+    err = store->ops->each_paused(store, keep_paused, p);
+    if (err == LCP_OK)
+        err = store->ops->resolve(store, lcp_span_str(id), 3, &number);
     if (err == LCP_OK)
         err = thread ? store->ops->each_in_thread(store, number, take_row, p)
                      : store->ops->get(store, number, take_row, p);
     store->ops->close(store);
     return err == LCP_OK && p->count == 0 ? LCP_ENOTFOUND : err;
+}
+
+static void
+free_page(struct page *p)
+{
+    free(p->nodes);
+    free(p->text);
+    free(p->pauses.names);
 }
 
 /* Puts before, the page and after together as *reply, or tells the failure. Frees
@@ -194,8 +258,7 @@ finish(struct lcp_cli *cli, struct page *p, enum lcp_err err, const char *before
     put(&whole, before);
     put(&whole, p->len > 0 ? p->text : "");
     put(&whole, after);
-    free(p->nodes);
-    free(p->text);
+    free_page(p);
     if (err == LCP_OK)
         err = whole.err;
     if (err == LCP_OK) {
@@ -206,24 +269,47 @@ finish(struct lcp_cli *cli, struct page *p, enum lcp_err err, const char *before
     return fail_store(cli, err);
 }
 
+/* What follows the messages in CHECK's reply. */
+static void
+put_end(struct page *end, const struct page *p)
+{
+    char piece[ESCAPED_PER_BYTE * LCP_NAME_MAX + 64];
+    struct lcp_writer w;
+
+    put(end, "],\"paused\":[");
+    for (size_t i = 0; i < p->pauses.count; i++) {
+        lcp_writer_init(&w, piece, sizeof(piece) - 1, 0);
+        lcp_write_string(&w, p->pauses.names[i]);
+        piece[w.overflow ? 0 : w.len] = '\0';
+        put(end, i > 0 ? "," : "");
+        put(end, piece);
+    }
+    snprintf(piece, sizeof(piece), "],\"held\":%" PRIu64 ",\"next\":", p->held);
+    put(end, piece);
+    snprintf(piece, sizeof(piece), "%" PRIu64, p->last);
+    put(end, p->more ? piece : "null");
+    put(end, ",\"_source\":\"direct\"}");
+}
+
 int
 lcp_direct_check(struct lcp_cli *cli, const struct lcp_direct *what, char **reply)
 {
-    char before[64], after[64];
-    struct page p = {.cli = cli, .limit = what->limit};
+    char before[64];
+    struct page p = {.cli = cli, .limit = what->limit}, end = {.err = LCP_OK};
     enum lcp_err err;
+    int code;
 
     if (p.limit == 0 || p.limit > PAGE_MAX)
         p.limit = PAGE_MAX;
     p.nodes = malloc(LCP_JSON_NODES_MAX * sizeof(p.nodes[0]));
     err = p.nodes == NULL ? LCP_ENOMEM : read_inbox(cli, what, &p);
     snprintf(before, sizeof(before), "{\"count\":%" PRIu64 ",\"messages\":[", p.count);
-    if (p.more)
-        snprintf(after, sizeof(after), "],\"next\":%" PRIu64 ",\"_source\":\"direct\"}",
-                 p.last);
-    else
-        snprintf(after, sizeof(after), "],\"next\":null,\"_source\":\"direct\"}");
-    return finish(cli, &p, err, before, after, reply);
+    put_end(&end, &p);
+    if (err == LCP_OK)
+        err = end.err;
+    code = finish(cli, &p, err, before, end.text != NULL ? end.text : "", reply);
+    free(end.text);
+    return code;
 }
 
 int
@@ -237,10 +323,13 @@ lcp_direct_read(struct lcp_cli *cli, const char *id, bool thread, char **reply)
     if (err == LCP_OK || p.err != LCP_OK)
         return finish(cli, &p, err, "{\"messages\":[", "],\"_source\":\"direct\"}",
                       reply);
-    free(p.nodes);
-    free(p.text);
+    free_page(&p);
     switch (err) {
     case LCP_ENOTFOUND:
+        if (p.withheld != NULL)
+            return lcp_fail(cli, LCP_EXIT_ERROR, p.withheld,
+                            "start the daemon: lcp node; a person then decides",
+                            "%s is %s", id, p.withheld);
         return lcp_fail(cli, LCP_EXIT_ERROR, "not-found",
                         "lcp check lists what there is", "there is no message %s", id);
     case LCP_EAMBIGUOUS:

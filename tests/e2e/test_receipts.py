@@ -523,6 +523,13 @@ def pauses(one, two):
     rows = one.lcp("sent", value["id"], "--json").json()["messages"]
     got = two.lcp("read", value["id"], "--json")
     REPORT.check(h.is_error(got, (1,), "paused"), "read of paused mail: an error", got)
+    two.stop()
+    check, as_json = two.lcp("check"), two.lcp("check", "--json").json()
+    got = two.lcp("read", value["id"], "--json")
+    REPORT.check("not yet" not in check.out and one.name in check.out and as_json["count"] == 0
+                 and as_json["paused"] == [one.name] and h.is_error(got, (1,), "paused"),
+                 "nor is it handed out straight from the store, without a daemon", (check, as_json, got))
+    two.start()
     code, shown = at_terminal(two, ["resume", one.name], one.name)
     REPORT.check(code == 0 and "not yet" in two.lcp("check").out, "resume, the peer's name typed", shown)
     REPORT.check(rows[0]["state"] == "stored" and reaches(one, value["id"], "read")["state"] == "read",
