@@ -51,6 +51,7 @@ struct wanted {
     const struct lcp_conf_peer *conf;
     const struct lcp_read_peer *pin;
     struct lcp_core_peer peer;
+    struct lcp_policy *policy; /* malloc'ed; NULL: no limits */
     bool is_put;
 };
 
@@ -61,6 +62,28 @@ refuse_peer(const struct lcp_conf_peer *peer, enum lcp_err err, const char *why,
     snprintf(fault, LCP_CONF_FAULT_MAX, "lcp.conf:%u: peer %s: %s", peer->line,
              peer->name, why);
     return err;
+}
+
+static bool
+is_limited(const struct lcp_policy *policy)
+{
+    return policy->allow_count != 0 || policy->rate_per_hour != 0 ||
+           policy->quota_messages != 0 || policy->quota_bytes != 0 || policy->hold ||
+           policy->min_version_1_2;
+}
+
+/* Most peers have no limits, and then no copy. Made before anything is applied: no peer
+ * is here for a moment without his limits. */
+static enum lcp_err
+copy_policy(struct wanted *w)
+{
+    if (!is_limited(&w->conf->policy))
+        return LCP_OK;
+    w->policy = malloc(sizeof(*w->policy));
+    if (w->policy == NULL)
+        return LCP_ENOMEM;
+    *w->policy = w->conf->policy;
+    return LCP_OK;
 }
 
 /* What the configuration and the record say, and else what the machine knows: a first
@@ -88,7 +111,7 @@ want_peer(struct lcp_pump *p, struct wanted *w, char *fault)
     if (w->peer.has_key &&
         memcmp(w->peer.key, p->identity.key.bytes, LCP_KEY_BYTES) == 0)
         return refuse_peer(w->conf, LCP_EINVAL, "this is our own key", fault);
-    return LCP_OK;
+    return copy_policy(w);
 }
 
 static int
@@ -124,31 +147,6 @@ check_wanted(struct lcp_pump *p, struct wanted *wanted, size_t count, char *faul
     return LCP_OK;
 }
 
-static bool
-is_limited(const struct lcp_policy *policy)
-{
-    return policy->allow_count != 0 || policy->rate_per_hour != 0 ||
-           policy->quota_messages != 0 || policy->quota_bytes != 0 || policy->hold ||
-           policy->min_version_1_2;
-}
-
-/* Most peers have no limits, and then no copy. */
-static enum lcp_err
-set_policy(struct lcp_pump_peer *peer, const struct lcp_policy *policy)
-{
-    struct lcp_policy *copy = NULL;
-
-    if (is_limited(policy)) {
-        copy = malloc(sizeof(*copy));
-        if (copy == NULL)
-            return LCP_ENOMEM;
-        *copy = *policy;
-    }
-    free(peer->policy);
-    peer->policy = copy;
-    return LCP_OK;
-}
-
 static enum lcp_err
 put_wanted(struct lcp_pump *p, struct wanted *wanted, size_t count)
 {
@@ -162,12 +160,15 @@ put_wanted(struct lcp_pump *p, struct wanted *wanted, size_t count)
         if (w->is_put)
             continue;
         err = lcp_core_peer_put(p->core, lcp_pump_now(p), &w->peer, &index);
-        if (err == LCP_OK)
-            err = set_policy(&p->peers[index], &w->conf->policy);
         w->is_put = err == LCP_OK;
-        if (err != LCP_OK)
+        if (err != LCP_OK) {
             worst = err;
-        else if (lcp_key_is_set(&w->conf->key) && w->pin->how[0] == '\0')
+            continue;
+        }
+        free(p->peers[index].policy);
+        p->peers[index].policy = w->policy;
+        w->policy = NULL;
+        if (lcp_key_is_set(&w->conf->key) && w->pin->how[0] == '\0')
             pin_configured(p, w->conf, index);
     }
     return worst;
@@ -273,6 +274,8 @@ lcp_pump_apply_peers(struct lcp_pump *p, const struct lcp_conf *conf,
         err = LCP_EAGAIN;
 
 out:
+    for (size_t i = 0; i < conf->peer_count; i++)
+        free(wanted[i].policy);
     free(wanted);
     return err;
 }
