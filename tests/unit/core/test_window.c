@@ -111,6 +111,19 @@ a_window_that_is_answered_grows_and_silence_halves_it(void)
     rig_free(&rig);
 }
 
+/* Many may come back at the same moment. */
+static void
+a_peer_that_was_away_begins_with_four(void)
+{
+    with_peer(true);
+    rig.answers[0] = false;
+    rig_run(&rig, 200000);
+    CHECK(rig_view(&rig, 0).is_away && rig_view(&rig, 0).window == 8);
+    rig_admitted(&rig, rig_mail(&rig, 0, 8, "life", ""), LCP_ADM_STORED);
+    CHECK(!rig_view(&rig, 0).is_away && rig_view(&rig, 0).window == 4);
+    rig_free(&rig);
+}
+
 /* What was a probe need not wait out its three seconds. */
 static void
 a_sign_of_life_sends_the_running_probe_again_at_once(void)
@@ -445,6 +458,7 @@ main(void)
     a_message_is_tried_five_times_and_parked_at_9500();
     a_peer_that_was_measured_is_tried_sooner();
     a_window_that_is_answered_grows_and_silence_halves_it();
+    a_peer_that_was_away_begins_with_four();
     a_sign_of_life_sends_the_running_probe_again_at_once();
     numbers_are_fresh_for_every_transmission();
     an_ack_of_any_transmission_settles_with_its_own_round_trip();
