@@ -5,21 +5,12 @@
  */
 #include "core/canon.h"
 
-#include <stdlib.h>
+#include "fuzz.h"
 
 enum { TEXT_MAX = 1 << 16, OUT_MAX = 8 * TEXT_MAX };
 
 static struct lcp_json_node nodes[LCP_JSON_NODES_MAX], again[LCP_JSON_NODES_MAX];
 static char canon[OUT_MAX], printed[OUT_MAX], second[OUT_MAX];
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-must(bool claim)
-{
-    if (!claim)
-        abort();
-}
 
 static void
 touch_every_node(const struct lcp_json *doc)

@@ -5,21 +5,12 @@
  */
 #include "core/msg.h"
 
-#include <stdlib.h>
+#include "fuzz.h"
 
 static struct lcp_msg_scratch scratch, other;
 static struct lcp_identity identity;
 static char fields[5][LCP_PAYLOAD_MAX + 1], message[LCP_PAYLOAD_MAX + 1];
 static char built[LCP_PAYLOAD_MAX];
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-must(bool claim)
-{
-    if (!claim)
-        abort();
-}
 
 static const char *
 field(const struct lcp_msg *msg, uint32_t at, int row)
