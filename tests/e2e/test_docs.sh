@@ -180,6 +180,62 @@ check_codes()
 }
 
 
+# --- guarantees.md, SECURITY.md ------------------------------------------------------------------
+
+# The tests that a page names.
+page_tests()
+{
+    # shellcheck disable=SC2016 # the backquotes are the page's
+    grep -oE '`(unit|sim|power|faults|attack|networks|scale|e2e|interop|vectors|foreign|fuzz)[._a-z0-9]*`' \
+        "$1" | tr -d '`' | sort -u
+}
+
+# The files of a test by its CTest name: one of them is there.
+test_files()
+{
+    last=${1##*.}
+    case $1 in
+    unit.*) echo "tests/$(echo "$1" | tr . /).c" ;;
+    sim.*) echo "tests/sim/test_$last.c tests/sim/sim_$last.c" ;;
+    power) echo tests/power/test_power.c ;;
+    power.* | faults.* | attack.* | e2e.*)
+        echo "tests/${1%%.*}/test_$last.c tests/${1%%.*}/test_$last.py tests/${1%%.*}/test_$last.sh" ;;
+    networks.*) echo tests/networks/test_networks.py ;;
+    scale) echo tests/scale/test_scale.py ;;
+    interop.python) echo tests/interop/test_interop.py ;;
+    vectors.*) echo tests/vectors/oracle.py ;;
+    foreign.*) echo tests/foreign/run.sh ;;
+    fuzz_*) echo "fuzz/$1.c" ;;
+    esac
+}
+
+# Says which of the tests named in a list have no file; true when all have one.
+tests_exist()
+{
+    missing=0
+    while read -r name; do
+        for file in $(test_files "$name") /; do
+            [ -f "$root/$file" ] && break
+        done
+        [ "$file" != / ] && continue
+        echo "      no such test: $name"
+        missing=1
+    done <"$1"
+    [ "$missing" -eq 0 ]
+}
+
+check_promises()
+{
+    for page in docs/guarantees.md SECURITY.md; do
+        page_tests "$root/$page" >"$tmp/named"
+        [ -s "$tmp/named" ] && tests_exist "$tmp/named"
+        say $? "every test that $page names is there"
+    done
+    echo e2e.wishes >>"$tmp/named"
+    ! tests_exist "$tmp/named" >/dev/null
+    say $? "and a missing one would be seen"
+}
+
 # --- completions ---------------------------------------------------------------------------------
 
 check_completions()
@@ -268,6 +324,7 @@ check_commands
 check_conf
 check_counters
 check_codes
+check_promises
 check_completions
 check_session
 
