@@ -328,9 +328,11 @@ attack(struct sim *sim, enum sim_fault fault)
     struct plan *plan = plan_of(sim);
     char to = pick_node(plan);
     uint64_t count = pick(plan, 1, 12);
+    char as;
 
     if (fault == SIM_FLOOD) {
-        sim_flood(sim, pick_other(plan, to), to, (unsigned)pick(plan, 100, 300));
+        as = pick_other(plan, to);
+        sim_flood(sim, as, to, (unsigned)pick(plan, 100, 300));
         return;
     }
     for (uint64_t i = 0; i < count; i++) {

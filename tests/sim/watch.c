@@ -121,6 +121,8 @@ data_leaves(struct sim *sim, int from, int to, const uint8_t *bytes, size_t len,
         seq = sim_seqs_put(&sim->sent, seq_key(from, to, read_seq(bytes)));
         seq->mail = mail->label - 1;
         seq->life = node->life;
+        sim_note(sim, from, "send", "m%d as 1.1, number %u%s", mail->label,
+                 read_seq(bytes), is_lost ? " (lost)" : "");
         return;
     }
     if (mail->from != from || mail->to != to)
