@@ -339,7 +339,11 @@ ask(struct lcp_sqlite *q, const char *sql, int64_t *number, const char *text,
     } else {
         err = lcp_sqlite_fail(q, code == SQLITE_DONE ? SQLITE_ERROR : code);
     }
-    sqlite3_finalize(stmt);
+    /* What the statement changed is committed, and synced, only here. */
+    errno = 0;
+    code = sqlite3_finalize(stmt);
+    if (err == LCP_OK && code != SQLITE_OK)
+        err = lcp_sqlite_fail(q, code);
     return err;
 }
 

@@ -149,6 +149,13 @@ make_pump(struct daemon *d)
 
     if (err == LCP_OK)
         return 0;
+    if (err == LCP_ELOST) {
+        snprintf(d->fault, sizeof(d->fault),
+                 "storage lost: the record in %s/data could not be synced; look at the "
+                 "disk, then start again",
+                 d->home.path);
+        return EXIT_STORAGE_LOST;
+    }
     if (fault[0] != '\0')
         snprintf(d->fault, sizeof(d->fault), "%s", fault);
     else if (err == LCP_ENOMEM)

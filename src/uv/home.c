@@ -15,7 +15,7 @@
 #include "base/err.h"
 #include "base/text.h"
 
-enum { EXIT_ERROR = 1, EXIT_CONFIG = 2 };
+enum { EXIT_ERROR = 1, EXIT_CONFIG = 2, EXIT_STORAGE_LOST = 70 };
 
 LCP_PRINTF(2, 3)
 static int
@@ -246,6 +246,12 @@ record_fault(enum lcp_err err, const char *path, char *fault)
         return fail(fault, "another program holds the record %s", path);
     case LCP_ENOMEM:
         return fail(fault, "out of memory for the record %s", path);
+    case LCP_ELOST:
+        (void)fail(fault,
+                   "storage lost: the record %s could not be synced; look at the disk, "
+                   "then start again",
+                   path);
+        return EXIT_STORAGE_LOST;
     default:
         return fail(fault, "cannot open the record %s (%s)", path, lcp_err_name(err));
     }
