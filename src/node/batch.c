@@ -68,8 +68,10 @@ lcp_job_owe(struct lcp_job *job, const char *peer)
         uint32_t cap = job->creditor_cap == 0 ? 4 : job->creditor_cap * 2;
         void *grown = realloc(job->creditors, cap * sizeof(job->creditors[0]));
 
-        if (grown == NULL)
+        if (grown == NULL) {
+            job->may_owe_all = true;
             return;
+        }
         job->creditors = grown;
         job->creditor_cap = cap;
     }
@@ -171,6 +173,7 @@ give_up(struct lcp_batch *batch)
             continue;
         job->err = batch->err;
         job->creditor_count = 0;
+        job->may_owe_all = false;
         if (job->kind == LCP_JOB_ADMIT && batch->err != LCP_ELOST)
             lcp_job_admit_later(batch, job);
     }

@@ -269,6 +269,8 @@ keep_for_retry(struct lcp_pump *p, struct lcp_job *job)
 static void
 bring_news(struct lcp_pump *p, const struct lcp_job *job)
 {
+    for (uint32_t i = 0; job->may_owe_all && i < p->peers_max; i++)
+        lcp_core_news(p->core, lcp_pump_now(p), i);
     for (uint32_t i = 0; i < job->creditor_count; i++) {
         uint32_t peer = lcp_core_peer_find(p->core, job->creditors[i]);
 

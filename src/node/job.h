@@ -145,6 +145,7 @@ struct lcp_job {
      * malloc'ed, see lcp_job_owe. */
     char (*creditors)[LCP_NAME_MAX + 1];
     uint32_t creditor_count, creditor_cap;
+    bool may_owe_all;      /* there was no memory to name them */
     bool is_first_contact; /* ADMIT, HELLO: its peer has no key, as far as the machine
                               knows */
     bool is_ready;         /* ran without the record; the transaction leaves it alone */
@@ -154,8 +155,7 @@ struct lcp_job {
 };
 
 void lcp_job_free(struct lcp_job *job);
-/* The job gave a message of this peer's a state its sender does not know yet. Without
- * memory for it the word goes out at the next occasion. */
+/* The job gave a message of this peer's a state its sender does not know yet. */
 void lcp_job_owe(struct lcp_job *job, const char *peer);
 
 /* A signed receipt that a batch made for a peer. */

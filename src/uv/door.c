@@ -20,6 +20,7 @@ enum {
     READ_BYTES = 64 * 1024,
     BACKLOG = 64,
     SWEEP_MS = 5 * 1000,
+    AGAIN_MS = 100,
     PATIENCE_MS = 30 * 1000, /* for the rest of a request, and for a reply to be read */
 };
 
@@ -290,6 +291,16 @@ make_room(struct lcp_door *door)
     return oldest != NULL;
 }
 
+static void on_again(uv_timer_t *timer);
+
+/* libuv asks for nobody else before this one is accepted, and so must we, soon. */
+static void
+let_wait(struct lcp_door_listener *listener)
+{
+    listener->has_guest = true;
+    (void)uv_timer_start(&listener->door->again, on_again, AGAIN_MS, 0);
+}
+
 static void
 on_connection(uv_stream_t *server, int status)
 {
@@ -301,10 +312,9 @@ on_connection(uv_stream_t *server, int status)
     if (status < 0)
         return;
     c = calloc(1, sizeof(*c));
-    if (c == NULL)
-        return; /* libuv tries again with the next wake-up */
-    if (uv_pipe_init(door->loop, &c->pipe, 0) != 0) {
+    if (c == NULL || uv_pipe_init(door->loop, &c->pipe, 0) != 0) {
         free(c);
+        let_wait(listener);
         return;
     }
     c->door = door;
@@ -319,6 +329,21 @@ on_connection(uv_stream_t *server, int status)
     }
     door->connections[door->connection_count++] = c;
     adjust_reading(c);
+}
+
+static void
+on_again(uv_timer_t *timer)
+{
+    struct lcp_door *door = timer->data;
+
+    for (size_t i = 0; i < door->listener_count; i++) {
+        struct lcp_door_listener *l = &door->listeners[i];
+
+        if (!l->has_guest || uv_is_closing((uv_handle_t *)&l->pipe))
+            continue;
+        l->has_guest = false;
+        on_connection((uv_stream_t *)&l->pipe, 0);
+    }
 }
 
 static void
@@ -347,9 +372,11 @@ lcp_door_init(struct lcp_door *door, uv_loop_t *loop,
     door->read_buffer = malloc(READ_BYTES);
     if (door->read_buffer == NULL)
         return LCP_ENOMEM;
-    if (uv_timer_init(loop, &door->sweep) != 0)
+    if (uv_timer_init(loop, &door->sweep) != 0 ||
+        uv_timer_init(loop, &door->again) != 0)
         return LCP_EIO;
     door->sweep.data = door;
+    door->again.data = door;
     return uv_timer_start(&door->sweep, on_sweep, SWEEP_MS, SWEEP_MS) == 0 ? LCP_OK
                                                                            : LCP_EIO;
 }
@@ -412,6 +439,8 @@ lcp_door_close(struct lcp_door *door)
         close_connection(door->connections[0]);
     if (door->sweep.data != NULL && !uv_is_closing((uv_handle_t *)&door->sweep))
         uv_close((uv_handle_t *)&door->sweep, NULL);
+    if (door->again.data != NULL && !uv_is_closing((uv_handle_t *)&door->again))
+        uv_close((uv_handle_t *)&door->again, NULL);
     free(door->read_buffer);
     door->read_buffer = NULL;
 }

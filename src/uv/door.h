@@ -37,13 +37,14 @@ struct lcp_door {
         struct lcp_door *door;
         struct lcp_listen listen;
         uv_pipe_t pipe;
+        bool has_guest; /* who is in nobody's hands before uv_accept() */
     } listeners[LCP_DOOR_LISTENERS_MAX];
     size_t listener_count;
     struct lcp_connection *connections[LCP_DOOR_CONNECTIONS_MAX];
     size_t connection_count;
-    size_t connections_max; /* fewer where the process may open few files */
-    uint64_t next_client;   /* names of connections, never used twice */
-    uv_timer_t sweep;
+    size_t connections_max;  /* fewer where the process may open few files */
+    uint64_t next_client;    /* names of connections, never used twice */
+    uv_timer_t sweep, again; /* again: for those that could not be let in yet */
     uint8_t *read_buffer;
     bool is_closing;
 };
