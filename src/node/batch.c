@@ -198,6 +198,9 @@ lcp_batch_run(struct lcp_task *task)
     if (batch->err != LCP_OK) {
         give_up(batch);
         lcp_batch_answer(batch);
+        /* A log that may begin anew needs no more room. */
+        if (batch->err == LCP_ENOSPACE)
+            batch->checkpoint_err = ops->checkpoint(batch->store, false);
         return;
     }
     batch->is_committed = true;

@@ -130,28 +130,36 @@ note(const char *what, enum call call, enum class class, long number)
 static bool
 takes(const char **at, const char *name)
 {
-    const char *colon = strchr(*at, ':');
-    size_t len = colon != NULL ? (size_t)(colon - *at) : strlen(*at);
+    size_t len = strcspn(*at, ":,");
     bool is_it = (len == 1 && **at == '*') ||
                  (len == strlen(name) && strncmp(*at, name, len) == 0);
 
-    *at += colon != NULL ? len + 1 : len;
+    *at += (*at)[len] == ':' ? len + 1 : len;
     return is_it;
+}
+
+static bool
+fits(const char *at, enum call call, enum class class, long number)
+{
+    bool is_call = takes(&at, call_names[call]),
+         is_class = takes(&at, class_names[class]);
+    char *end;
+    long wanted = strtol(at, &end, 10);
+
+    return is_call && is_class &&
+           (wanted == 0 || number == wanted || (*end == '+' && number > wanted));
 }
 
 static bool
 is_due(enum call call, enum class class, long number)
 {
     const char *at = getenv("LCP_FAULT_AT"), *during = getenv("LCP_FAULT_WHILE");
-    char *end;
-    long wanted;
 
-    if (at == NULL || !takes(&at, call_names[call]) || !takes(&at, class_names[class]))
-        return false;
-    wanted = strtol(at, &end, 10);
-    if (wanted != 0 && number != wanted && !(*end == '+' && number > wanted))
-        return false;
-    return during == NULL || access(during, F_OK) == 0;
+    while (at != NULL && !fits(at, call, class, number)) {
+        at = strchr(at, ',');
+        at = at != NULL ? at + 1 : NULL;
+    }
+    return at != NULL && (during == NULL || access(during, F_OK) == 0);
 }
 
 static enum deed

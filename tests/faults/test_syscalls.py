@@ -5,7 +5,7 @@ there, once and unaltered, every state is true, the database is whole, and the d
 on or ended with the right code. A failed fsync of the log or of the database ends it with 70.
 
 A point is (home, call, class of file, number, deed). One life with faultpoint.so counts them all;
-120 of them are struck (--points), spread over calls, classes and deeds by --seed; --soak strikes
+240 of them are struck (--points), spread over calls, classes and deeds by --seed; --soak strikes
 every one. The life begins with a home that has no record yet ("new"), or with one that was killed
 with a full log ("full"), so that the checkpoint of a running daemon is among the points."""
 
@@ -38,7 +38,11 @@ class Point:
         self.home, self.call, self.kind, self.count, self.deed = home, call, kind, count, deed
 
     def at(self):
-        return "%s:%s:%d" % (self.call, self.kind, self.count)
+        return "%s:%s:%d%s" % (self.call, self.kind, self.count, "+" if self.lasts else "")
+
+    @property
+    def lasts(self):
+        return self.deed.endswith("+")
 
     def __str__(self):
         return "%s %s %s" % (self.home, self.at(), self.deed)
@@ -144,13 +148,13 @@ class Lane(threading.Thread):
         reply = self.ask(facts, "CHECK", limit=100)
         return [] if reply is None or "messages" not in reply else reply["messages"]
 
-    def round(self, facts):
+    def round(self, facts, patience_s):
         self.send(facts, "out one")
         self.mail_in(facts, "into one")
         self.mail_in(facts, "into two")
         wanted = set(facts.into)
         mail = h.wait_until(lambda: not self.struck.alive() or (
-            lambda got: got if wanted <= {m["id"] for m in got} else None)(self.check(facts)), 6, 0.01)
+            lambda got: got if wanted <= {m["id"] for m in got} else None)(self.check(facts)), 2 * patience_s, 0.01)
         if not self.struck.alive():
             return
         mail = mail or self.check(facts)
@@ -168,14 +172,14 @@ class Lane(threading.Thread):
                 return True
             status = self.ask(facts, "STATUS")
             return status is not None and status.get("queued") == 0
-        h.wait_until(settled, 3, 0.02)
+        h.wait_until(settled, patience_s, 0.02)
 
     def live(self, point, env, facts):
         shutil.rmtree(self.struck.path, ignore_errors=True)
         copy_home(os.path.join(self.folder, point.home), self.struck.path)
         self.struck.start(env=env, wait=False)
         if self.struck.wait_ready(20):
-            self.round(facts)
+            self.round(facts, 0.7 if point.lasts else 3)
         elif self.struck.alive():
             facts.wrong("neither ready nor ended in 20 s")
         if self.struck.alive():
@@ -297,7 +301,7 @@ class Lane(threading.Thread):
             if os.path.exists(path):
                 os.unlink(path)
         try:
-            self.live(point, c.shim_env(self.shim, self.log, point.at(), point.deed), facts)
+            self.live(point, c.shim_env(self.shim, self.log, point.at(), point.deed.rstrip("+")), facts)
             text = open(log, errors="replace").read() if os.path.exists(log) else ""
             facts.struck = os.path.exists(self.log)
             self.judge(point, facts, text)
@@ -344,9 +348,11 @@ class Lane(threading.Thread):
         return found, facts
 
 
-def deeds_of(call):
+def deeds_of(call, kind):
+    """A "+" is a fault that stays; of those, which take long, only each sixteenth number."""
     if call in ("pwrite", "write"):
-        return ("kill", "torn", "killed") + ERRNOS
+        lasting = () if kind == "local" else ("EIO+", "ENOSPC+")
+        return ("kill", "torn", "killed") + lasting + ERRNOS
     return ("kill", "killed") + ERRNOS
 
 
@@ -355,8 +361,9 @@ def choose(counts, rng):
     groups = {}
     for home, found in counts.items():
         for (call, kind), many in found.items():
-            for deed in deeds_of(call):
-                points = [Point(home, call, kind, n, deed) for n in range(1, many + 1)]
+            for deed in deeds_of(call, kind):
+                points = [Point(home, call, kind, n, deed) for n in range(1, many + 1)
+                          if not deed.endswith("+") or n % 16 == 1]
                 rng.shuffle(points)
                 groups[(home, call, kind, deed)] = points
     first, rest, pairs = [], [], set()
@@ -459,7 +466,7 @@ def main():
         cross_check(lanes[0], sanitized)
         lanes[0].forget_inbox()
         points = choose(counts, rng)
-        wanted = int(h.argument("--points", "") or (len(points) if c.SOAK else 120))
+        wanted = int(h.argument("--points", "") or (len(points) if c.SOAK else 240))
         only = h.argument("--only", "")
         if only:
             points = [point for point in points if only in str(point)]
