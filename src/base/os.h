@@ -41,6 +41,11 @@ LCP_MUST_USE enum lcp_err lcp_os_write_file(const char *path, struct lcp_span da
 /* Like write_file, durable, but LCP_EEXIST instead of replacing. */
 LCP_MUST_USE enum lcp_err lcp_os_create_file(const char *path, struct lcp_span data,
                                              unsigned mode);
+/* A small file that is written over in place, again and again, and never synced. */
+LCP_MUST_USE enum lcp_err lcp_os_open_line(const char *path, unsigned mode,
+                                           intptr_t *handle);
+LCP_MUST_USE enum lcp_err lcp_os_write_line(intptr_t handle, struct lcp_span line);
+void lcp_os_close_line(intptr_t handle); /* accepts -1 */
 LCP_MUST_USE enum lcp_err lcp_os_rename(const char *from, const char *to);
 LCP_MUST_USE enum lcp_err lcp_os_remove(const char *path); /* absent is LCP_ENOTFOUND */
 

@@ -322,6 +322,38 @@ lcp_os_create_file(const char *path, struct lcp_span data, unsigned mode)
 }
 
 enum lcp_err
+lcp_os_open_line(const char *path, unsigned mode, intptr_t *handle)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK,
+                  (mode_t)mode);
+
+    if (fd < 0)
+        return lcp_os_fail();
+    *handle = fd;
+    return LCP_OK;
+}
+
+enum lcp_err
+lcp_os_write_line(intptr_t handle, struct lcp_span line)
+{
+    ssize_t put;
+
+    do {
+        put = pwrite((int)handle, line.data, line.len, 0);
+    } while (put < 0 && errno == EINTR);
+    if (put < 0)
+        return lcp_os_fail();
+    return (size_t)put == line.len ? LCP_OK : LCP_ENOSPACE;
+}
+
+void
+lcp_os_close_line(intptr_t handle)
+{
+    if (handle >= 0)
+        close((int)handle);
+}
+
+enum lcp_err
 lcp_os_rename(const char *from, const char *to)
 {
     return rename(from, to) == 0 ? LCP_OK : lcp_os_fail();

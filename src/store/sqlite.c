@@ -166,15 +166,31 @@ sqlite_begin(struct lcp_store *s)
         return err;
     }
     q->changed_before = q->changed;
+    q->total_before = sqlite3_total_changes(q->db);
     return LCP_OK;
+}
+
+static const char side_name[] = "side_commits";
+
+static enum lcp_err
+count_side(struct lcp_sqlite *q, bool *is_side)
+{
+    *is_side = q->changed == q->changed_before &&
+               sqlite3_total_changes(q->db) != q->total_before;
+    if (!*is_side)
+        return LCP_OK;
+    return lcp_sqlite_meta_put(&q->base, side_name, (int64_t)q->side + 1);
 }
 
 static enum lcp_err
 sqlite_commit(struct lcp_store *s)
 {
     struct lcp_sqlite *q = lcp_sqlite(s);
+    bool is_side = false;
     enum lcp_err err = lcp_sqlite_may_write(q);
 
+    if (err == LCP_OK)
+        err = count_side(q, &is_side);
     if (err == LCP_OK) {
         struct lcp_call c = lcp_call(q, LCP_SQL_COMMIT);
 
@@ -182,11 +198,15 @@ sqlite_commit(struct lcp_store *s)
     }
     /* After LCP_ELOST the log may hold the batch or not; only the end of the process
      * and a recovery can tell. */
-    if (err != LCP_OK)
+    if (err != LCP_OK) {
         sqlite_rollback(s);
-    else
-        q->is_in_batch = false;
-    return err;
+        return err;
+    }
+    q->is_in_batch = false;
+    q->side += is_side;
+    if (is_side || q->changed != q->changed_before)
+        lcp_mark_put(&q->mark, q->changed + q->side);
+    return LCP_OK;
 }
 
 static int
@@ -258,6 +278,7 @@ sqlite_close(struct lcp_store *s)
     /* Rolls back. The checkpoint that the last handle makes may fail unheard: the log
      * then stays and the next handle recovers from it. */
     sqlite3_close(q->db);
+    lcp_mark_close(&q->mark);
     free(q);
 }
 
@@ -439,8 +460,26 @@ begin_log_anew(struct lcp_sqlite *q)
     return err == LCP_EAGAIN || err == LCP_ENOSPACE ? LCP_OK : err;
 }
 
+/* What was promised from this record and is not in it any more. */
 static enum lcp_err
-set_up(struct lcp_sqlite *q)
+check_mark(struct lcp_sqlite *q, uint64_t mark)
+{
+    int64_t side = 0;
+    enum lcp_err err = lcp_sqlite_meta_get(&q->base, side_name, &side);
+
+    if (err != LCP_OK && err != LCP_ENOTFOUND)
+        return err;
+    q->side = (uint64_t)side;
+    if (q->changed + q->side >= mark)
+        return LCP_OK;
+    snprintf(q->error, sizeof(q->error),
+             "the record ends at change %llu, and its mark says %llu",
+             (unsigned long long)(q->changed + q->side), (unsigned long long)mark);
+    return LCP_ECORRUPT;
+}
+
+static enum lcp_err
+set_up(struct lcp_sqlite *q, uint64_t mark)
 {
     int64_t version = 0;
     enum lcp_err err;
@@ -452,6 +491,10 @@ set_up(struct lcp_sqlite *q)
                      "PRAGMA temp_store = MEMORY");
     if (err == LCP_OK)
         err = identify(q, &version);
+    if (mark != 0 && err == LCP_ENOTFOUND)
+        err = LCP_ECORRUPT;
+    if (mark != 0 && err == LCP_OK && version == 0)
+        err = LCP_ECORRUPT; /* emptied */
     if (err == LCP_OK && !q->is_read_only)
         err = configure_writer(q);
     for (; err == LCP_OK && version < LCP_SCHEMA_VERSION; version++)
@@ -460,6 +503,9 @@ set_up(struct lcp_sqlite *q)
         err = lcp_sqlite_prepare(q);
     if (err == LCP_OK)
         err = read_counters(q);
+    if (err == LCP_OK)
+        err = check_mark(q, mark);
+    /* Only now: it would take away what tells of a damaged log. */
     if (err == LCP_OK && !q->is_read_only)
         err = begin_log_anew(q);
     return err;
@@ -470,6 +516,9 @@ lcp_store_sqlite_open_on(const char *vfs, const char *path, bool read_only,
                          struct lcp_store **out)
 {
     struct lcp_sqlite *q = calloc(1, sizeof(*q));
+    /* Before the record is looked at: a writer beside us moves both on. Files that are
+     * not the machine's have no mark. */
+    uint64_t mark = vfs == NULL ? lcp_mark_read(path) : 0;
     enum lcp_err err;
     int code;
 
@@ -477,6 +526,7 @@ lcp_store_sqlite_open_on(const char *vfs, const char *path, bool read_only,
         return LCP_ENOMEM;
     q->base.ops = &sqlite_ops;
     q->is_read_only = read_only;
+    q->mark.handle = -1;
     errno = 0;
     code = sqlite3_open_v2(path, &q->db,
                            SQLITE_OPEN_NOMUTEX | (read_only ? SQLITE_OPEN_READONLY
@@ -485,11 +535,13 @@ lcp_store_sqlite_open_on(const char *vfs, const char *path, bool read_only,
     /* SQLite is content with reading what it may not write. */
     if (code == SQLITE_OK && !read_only && sqlite3_db_readonly(q->db, "main") == 1)
         code = SQLITE_READONLY;
-    err = code == SQLITE_OK ? set_up(q) : lcp_sqlite_fail(q, code);
+    err = code == SQLITE_OK ? set_up(q, mark) : lcp_sqlite_fail(q, code);
     if (err != LCP_OK) {
         sqlite_close(&q->base);
         return err;
     }
+    if (!read_only && vfs == NULL)
+        lcp_mark_open(&q->mark, path);
     *out = &q->base;
     return LCP_OK;
 }
@@ -497,11 +549,14 @@ lcp_store_sqlite_open_on(const char *vfs, const char *path, bool read_only,
 enum lcp_err
 lcp_store_sqlite_open(const char *path, bool read_only, struct lcp_store **out)
 {
+    bool is_there = lcp_os_exists(path);
     enum lcp_err err = LCP_OK;
 
-    if (read_only && !lcp_os_exists(path))
+    if (!is_there && lcp_mark_read(path) != 0)
+        return LCP_ECORRUPT;
+    if (!is_there && read_only)
         return LCP_ENOTFOUND;
-    if (!read_only && !lcp_os_exists(path))
+    if (!is_there)
         err = lcp_os_create_file(path, lcp_span("", 0), FILE_MODE);
     if (err != LCP_OK && err != LCP_EEXIST)
         return err;

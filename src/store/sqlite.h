@@ -6,6 +6,7 @@
 #ifndef LCP_STORE_SQLITE_H
 #define LCP_STORE_SQLITE_H
 
+#include "store/mark.h"
 #include "store/row.h"
 
 struct sqlite3;
@@ -78,7 +79,12 @@ struct lcp_sqlite {
     enum lcp_err failed; /* what doomed the open batch */
     uint64_t number, changed;
     uint64_t changed_before; /* at the begin of the batch */
-    int log_pages;           /* in the write-ahead log after the last commit */
+    /* Commits that changed no message (pins, pauses, clocks) are counted in the record
+     * too, so that the mark tells of every one. */
+    uint64_t side;
+    int total_before; /* rows SQLite had changed at the begin of the batch */
+    struct lcp_mark mark;
+    int log_pages; /* in the write-ahead log after the last commit */
     struct sqlite3_stmt *statements[LCP_SQL_COUNT];
     char error[LCP_SQLITE_ERROR_MAX];
     char found_peer[LCP_NAME_MAX + 1]; /* of find_out */

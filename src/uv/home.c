@@ -232,9 +232,10 @@ record_fault(enum lcp_err err, const char *path, char *fault)
     case LCP_ECORRUPT:
         return fail(
             fault,
-            "the record %s is damaged; put back a copy of it, or move it away to "
-            "begin with an empty one",
-            path);
+            "the record %s is damaged, or older than its mark says; put back a whole "
+            "copy of its folder. To go on with what is there, remove %s-mark; to begin "
+            "with an empty record, move %s* away",
+            path, path, path);
     case LCP_EVERSION:
         return fail(fault, "the record %s was written by a newer lcp; use that one",
                     path);

@@ -5,7 +5,7 @@ there, once and unaltered, every state is true, the database is whole, and the d
 on or ended with the right code. A failed fsync of the log or of the database ends it with 70.
 
 A point is (home, call, class of file, number, deed). One life with faultpoint.so counts them all;
-240 of them are struck (--points), spread over calls, classes and deeds by --seed; --soak strikes
+160 of them are struck (--points), spread over calls, classes and deeds by --seed; --soak strikes
 every one. The life begins with a home that has no record yet ("new"), or with one that was killed
 with a full log ("full"), so that the checkpoint of a running daemon is among the points."""
 
@@ -466,7 +466,7 @@ def main():
         cross_check(lanes[0], sanitized)
         lanes[0].forget_inbox()
         points = choose(counts, rng)
-        wanted = int(h.argument("--points", "") or (len(points) if c.SOAK else 240))
+        wanted = int(h.argument("--points", "") or (len(points) if c.SOAK else 160))
         only = h.argument("--only", "")
         if only:
             points = [point for point in points if only in str(point)]
