@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Loaded before the program: the LCP_FAIL_ALLOC-th allocation from the program's start on
- * finds no memory; with LCP_FAIL_ALLOC_COUNT so many from there on. Without them it only
- * counts. LCP_ALLOC_COUNT_FILE: where the number of allocations is written at the end.
+ * Loaded before the program: the LCP_FAIL_ALLOC-th allocation from the program's start
+ * on finds no memory; with LCP_FAIL_ALLOC_COUNT so many from there on. Without them it
+ * only counts. LCP_ALLOC_COUNT_FILE: where the number of allocations is written at the
+ * end.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

@@ -22,6 +22,17 @@
 
 enum { TURNS_MAX = 2000, TEXT_MAX = 400000 };
 
+void *__real_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+
+static bool is_starved; /* the linker sends calloc here */
+
+void *
+__wrap_calloc(size_t count, size_t size)
+{
+    return is_starved ? NULL : __real_calloc(count, size);
+}
+
 /* What the door reported, and how the test answers. */
 struct seen {
     uint64_t client;
@@ -362,6 +373,30 @@ a_full_house_shows_the_idle_out(void)
 }
 
 /* What lies at the path before the door opens, and what must come of it. */
+/* libuv would ask for nobody else until the first one is let in. */
+static void
+a_guest_without_memory_is_let_in_later(void)
+{
+    struct bench *b = bench_new();
+    int first, second;
+
+    CHECK(lcp_door_listen(&b->door, b->path, LCP_LISTEN_HOME, b->fault) == LCP_OK);
+    is_starved = true;
+    first = enter(b->path);
+    put(first, "{\"cmd\":\"STATUS\"}\n");
+    for (int i = 0; i < 10; i++)
+        (void)uv_run(&b->loop, UV_RUN_NOWAIT);
+    CHECK(b->door.connection_count == 0 && b->seen.requests == 0);
+    is_starved = false;
+    second = enter(b->path);
+    put(second, "{\"cmd\":\"STATUS\"}\n");
+    CHECK(turn_until(b, &b->seen.requests, 2));
+    CHECK(b->door.connection_count == 2);
+    close(first);
+    close(second);
+    bench_free(b);
+}
+
 static void
 nothing_foreign_is_removed(void)
 {
@@ -422,6 +457,7 @@ main(void)
     who_leaves_is_reported();
     the_record_can_name_who_asked();
     a_full_house_shows_the_idle_out();
+    a_guest_without_memory_is_let_in_later();
     nothing_foreign_is_removed();
     a_path_too_long_says_the_limit();
     return check_end("door");
