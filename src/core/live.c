@@ -34,10 +34,10 @@ void
 lcp_live_rearm(struct lcp_core *core, uint32_t peer)
 {
     const struct lcp_peer *p = lcp_core_row(core, peer);
+    uint64_t due = earlier(earlier(p->beat_due_ms, p->silence_due_ms),
+                           earlier(p->round_due_ms, p->retry_due_ms));
 
-    lcp_heap_set(&core->timers, core->outq.cap + peer,
-                 earlier(earlier(p->beat_due_ms, p->silence_due_ms),
-                         earlier(p->round_due_ms, p->retry_due_ms)));
+    lcp_heap_set(&core->timers, core->outq.cap + peer, lcp_core_gather(core, due));
 }
 
 /* When the next greeting may go. */
@@ -84,10 +84,17 @@ lcp_live_peer_of(const struct lcp_core *core, uint32_t item)
     return item < first ? LCP_NONE : (item - first) / LCP_BEATS_REMEMBERED;
 }
 
+/* Away, or one of very many that nobody has heard since our start. */
+static bool
+is_quiet(const struct lcp_core *core, const struct lcp_peer *p)
+{
+    return p->is_away || (!p->was_heard && lcp_has_many_peers(core));
+}
+
 static void
 plan_beat(struct lcp_core *core, struct lcp_peer *p, uint64_t from_ms)
 {
-    uint64_t pause = p->is_away ? p->beat_backoff_ms : core->config.heartbeat_ms;
+    uint64_t pause = is_quiet(core, p) ? p->beat_backoff_ms : core->config.heartbeat_ms;
     bool is_first = p->is_greeting && lcp_has_many_peers(core);
 
     p->beat_due_ms = from_ms + lcp_draw_spread(&core->draw, pause,
@@ -119,12 +126,12 @@ beat(struct lcp_core *core, uint32_t peer)
     struct lcp_peer *p = lcp_core_row(core, peer);
 
     lcp_greet_sign(core, peer, number_beat(core, peer));
-    plan_beat(core, p, core->now_ms);
-    p->is_greeting = false;
-    if (p->is_away) /* ever more rarely */
+    if (is_quiet(core, p)) /* ever more rarely */
         p->beat_backoff_ms = later(
             earlier(2 * p->beat_backoff_ms, core->config.probe_max_ms),
             core->config.heartbeat_ms);
+    plan_beat(core, p, core->now_ms);
+    p->is_greeting = false;
     lcp_live_rearm(core, peer);
 }
 

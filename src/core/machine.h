@@ -255,6 +255,18 @@ lcp_has_many_peers(const struct lcp_core *core)
     return core->peers.cap - core->peers.free.count > LCP_FEW_PEERS;
 }
 
+/* Of very many peers those that are due at about the same time come together: one
+ * wake-up, one batch. */
+static inline uint64_t
+lcp_core_gather(const struct lcp_core *core, uint64_t due_ms)
+{
+    enum { TICK_MS = 100 };
+
+    if (due_ms == LCP_NEVER || !lcp_has_many_peers(core))
+        return due_ms;
+    return due_ms + (TICK_MS - due_ms % TICK_MS) % TICK_MS;
+}
+
 static inline bool
 lcp_is_1_2(const struct lcp_peer *peer)
 {

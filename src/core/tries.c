@@ -18,17 +18,23 @@ lcp_tries_rto_ms(const struct lcp_core *core, const struct lcp_peer *p)
     return lcp_rto_wait_ms(&p->rto, min, c->ack_timeout_ms, c->retry_base_ms);
 }
 
+static uint64_t
+doubled(uint64_t wait, uint32_t times, uint64_t cap)
+{
+    while (times-- > 0 && wait < cap)
+        wait *= 2;
+    return wait < cap ? wait : cap;
+}
+
 /* How long the transmission that was the tries-th of its set waits for its answer. No
  * jitter: a legacy caller gives up at 10 s, and the five waits make 9.5 at most. */
 static uint64_t
 wait_ms(const struct lcp_core *core, const struct lcp_peer *p, uint32_t tries,
         bool is_probe)
 {
-    uint64_t cap = core->config.ack_timeout_ms, wait = lcp_tries_rto_ms(core, p);
+    uint64_t cap = core->config.ack_timeout_ms;
 
-    for (uint32_t i = 1; i < tries && wait < cap; i++)
-        wait *= 2;
-    return is_probe || wait > cap ? cap : wait;
+    return is_probe ? cap : doubled(lcp_tries_rto_ms(core, p), tries - 1, cap);
 }
 
 /* The tries are used up. A peer that showed life meanwhile is not away: it is this
@@ -65,6 +71,7 @@ transmit(struct lcp_core *core, uint32_t slot)
     const struct lcp_slot *s = &core->outq.slots[slot];
     struct lcp_peer *p = lcp_core_row(core, s->peer);
     bool is_probe = p->probe == slot;
+    uint64_t due;
 
     if (s->was_sent)
         core->counters[LCP_COUNT_RETRIES]++;
@@ -72,8 +79,28 @@ transmit(struct lcp_core *core, uint32_t slot)
     p->told_ms = core->now_ms;
     lcp_core_stage_tx(core, s->peer, (enum lcp_packet_type)s->type,
                       lcp_outq_transmit(&core->outq, slot, core->now_ms), s->payload);
-    lcp_heap_set(&core->timers, slot,
-                 core->now_ms + wait_ms(core, p, s->tries, is_probe));
+    due = core->now_ms + wait_ms(core, p, s->tries, is_probe);
+    lcp_heap_set(&core->timers, slot, p->was_heard ? due : lcp_core_gather(core, due));
+}
+
+/* One try is enough for a probe, and for one of very many peers that nobody has heard
+ * yet. LCP/1.1 has its five; an LCP/1.2 peer gets as many as those five waits have time
+ * for: measured ones are shorter, and no caller is kept longer. */
+static bool
+has_tried_enough(const struct lcp_core *core, const struct lcp_slot *s,
+                 const struct lcp_peer *p, bool is_probe)
+{
+    const struct lcp_core_config *c = &core->config;
+    uint64_t patience_ms = 0;
+
+    if (is_probe || (!p->was_heard && lcp_has_many_peers(core)))
+        return s->tries >= 1;
+    if (s->tries < c->retries_max || !lcp_is_1_2(p))
+        return s->tries >= c->retries_max;
+    for (uint32_t i = 0; i < c->retries_max; i++)
+        patience_ms += doubled(c->retry_base_ms, i, c->ack_timeout_ms);
+    return core->now_ms - s->since_ms + wait_ms(core, p, s->tries + 1, false) >
+           patience_ms;
 }
 
 void
@@ -89,7 +116,7 @@ lcp_tries_step(struct lcp_core *core, uint32_t slot)
     }
     if (s->tries > 0 && !is_probe && !lcp_is_ephemeral(s->number))
         lcp_cwnd_timeout(&p->cwnd, core->now_ms, lcp_tries_rto_ms(core, p));
-    if (s->tries >= (is_probe ? 1 : core->config.retries_max))
+    if (has_tried_enough(core, s, p, is_probe))
         give_up(core, slot);
     else
         transmit(core, slot);

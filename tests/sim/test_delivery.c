@@ -61,7 +61,8 @@ after_five_tries_it_is_queued_and_the_caller_knows(void)
                           "  200 A send    m1 try 2 (lost)\n"
                           "  600 A send    m1 try 3 (lost)\n"
                           " 1400 A send    m1 try 4 (lost)\n"
-                          " 3000 A send    m1 try 5 (lost)\n"));
+                          " 3000 A send    m1 try 5 (lost)\n"
+                          " 6000 A send    m1 try 6 (lost)\n"));
     end(sim);
 }
 
@@ -76,11 +77,11 @@ one_message_probes_in_doubling_distances(void)
     sim_send(sim, 'A', 'B', "one");
     sim_send(sim, 'A', 'B', "two");
     sim_run_ms(sim, 1000000);
-    CHECK(count_of(sim, "m2 try 6") == 0);
+    CHECK(count_of(sim, "m2 try 7") == 0);
     count = times_of(sim, "A send    m1", times);
-    CHECK(count >= 5 + 5);
-    for (size_t i = 5, want_ms = 15000; i < count; i++) {
-        uint64_t from = i == 5 ? 9500 : times[i - 1];
+    CHECK(count >= 6 + 5);
+    for (size_t i = 6, want_ms = 15000; i < count; i++) {
+        uint64_t from = i == 6 ? 9000 : times[i - 1];
 
         CHECK(times[i] - from >= want_ms * 3 / 4 && times[i] - from <= want_ms * 5 / 4);
         want_ms = want_ms >= 300000 ? 600000 : want_ms * 2;
@@ -104,8 +105,8 @@ a_peer_that_comes_back_gets_its_mail_at_once(void)
     CHECK(sim_expect(sim, "20000 B send    m3 try 1\n"
                           "20010 A stored  m3\n"
                           "20010 A receipt m3 stored\n"
-                          "20010 A send    m1 try 6\n"
-                          "20010 A send    m2 try 6\n"
+                          "20010 A send    m1 try 7\n"
+                          "20010 A send    m2 try 7\n"
                           "20020 B settled m3 stored\n"
                           "20020 B stored  m1\n"
                           "20020 B stored  m2\n"

@@ -249,7 +249,9 @@ a_sender_with_a_full_disk_settles_later(void)
                           " 1400 A send    m1 try 4\n"
                           " 1410 B receipt m1 stored\n"
                           " 3000 A send    m1 try 5\n"
-                          " 3010 B receipt m1 stored\n"));
+                          " 3010 B receipt m1 stored\n"
+                          " 6000 A send    m1 try 6\n"
+                          " 6010 B receipt m1 stored\n"));
     sim_disk(sim, 'A', LCP_OK);
     /* Asked once more, the receiver says it again. */
     sim_run_ms(sim, 20000);
