@@ -13,7 +13,7 @@ import traceback
 import harness as h
 
 REPORT = h.Report("test_daemon")
-CHECK_MEMBERS = {"count", "messages", "next", "_source"}
+CHECK_MEMBERS = {"count", "messages", "paused", "held", "next", "_source"}
 
 
 # --- the daemon as a process -------------------------------------------------------------------------
