@@ -260,11 +260,11 @@ lcp_has_many_peers(const struct lcp_core *core)
 static inline uint64_t
 lcp_core_gather(const struct lcp_core *core, uint64_t due_ms)
 {
-    enum { TICK_MS = 100 };
+    enum { LCP_TICK_MS = 100 };
 
     if (due_ms == LCP_NEVER || !lcp_has_many_peers(core))
         return due_ms;
-    return due_ms + (TICK_MS - due_ms % TICK_MS) % TICK_MS;
+    return due_ms + (LCP_TICK_MS - due_ms % LCP_TICK_MS) % LCP_TICK_MS;
 }
 
 static inline bool
