@@ -124,8 +124,8 @@ start_node B
 await_node A
 await_node B
 export LCP_HOME="$work/A"
-expect acked ./agent B 'from the shared one'
-expect acked ./agent-static B 'from the static one'
+expect stored ./agent B 'from the shared one'
+expect stored ./agent-static B 'from the static one'
 export LCP_HOME="$work/B"
 expect 'from the shared one' ./agent-static
 expect 'nothing' sh -c './agent | grep . || echo nothing'
