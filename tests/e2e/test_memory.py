@@ -17,7 +17,7 @@ import uuid
 import harness as h
 
 REPORT = h.Report("memory")
-DAEMON_POINTS = 100
+DAEMON_POINTS = 80
 SENTENCES = ("memory", "ENOMEM")
 COMMAND_POINTS = 60  # more than that only the commands make that open the record
 FOREVER = 1000000
