@@ -11,6 +11,8 @@
 
 #include "ipc/ipc.h"
 
+enum { HELD_LIFE_MS = 7 * 24 * 3600 * 1000 }; /* docs/protocol.md, "States" */
+
 /* What is committed. */
 
 /* The first sight of a message in the inbox's record. */
@@ -41,6 +43,7 @@ check_arrival(struct sim_node *node, struct sim_mail *mail, const struct lcp_row
                   sim_letter(node->index), mail->label, row->peer);
     mail->in_number = row->number;
     mail->in_state = row->state;
+    mail->came_ms = sim->now_ms;
     mail->has_digest = true;
     memcpy(mail->digest, row->digest, sizeof(mail->digest));
 }
@@ -66,6 +69,10 @@ check_in_row(struct sim_node *node, struct sim_mail *mail, const struct lcp_row 
         sim_break(sim, "%c gave m%d a second end", me, mail->label);
     if (row->state == LCP_IN_HANDED && !mail->is_shown)
         sim_break(sim, "%c counts m%d as read before anybody saw it", me, mail->label);
+    /* What nobody releases in seven days of its node's life is refused. */
+    if (row->state == LCP_IN_REFUSED && mail->in_state == LCP_IN_HELD &&
+        sim->now_ms - mail->came_ms >= HELD_LIFE_MS)
+        mail->may_be_refused = true;
     mail->in_state = row->state;
     return true;
 }

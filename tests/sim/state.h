@@ -53,14 +53,14 @@ struct sim_mail {
     bool is_ours;        /* lies in from's outbox */
     bool is_accepted;    /* its sender was told so */
     bool may_end;        /* cancel was asked for, or it has a short life */
-    bool may_be_refused; /* its receiver was asked to */
+    bool may_be_refused; /* its receiver was asked to, or held it for a week */
     bool has_conflict;   /* somebody with its sender's key made another of this id */
     bool is_shown;       /* a client said so */
     int out_state;
     uint64_t out_number;
     uint32_t stored; /* rows at the receiver */
     int in_state;
-    uint64_t in_number;
+    uint64_t in_number, came_ms;
     bool has_digest;
     uint8_t digest[LCP_DIGEST_BYTES]; /* of its canonical bytes, from the record */
     /* in the sender's present process */

@@ -5,6 +5,10 @@
  */
 #include "story.h"
 
+#include "conf/conf.h"
+
+enum { SECOND = 1000, HOUR = 3600 * SECOND };
+
 static const char m1[] = "11111111-1111-4111-8111-111111111111";
 
 static int
@@ -98,6 +102,73 @@ a_refusal_is_told_with_its_reason(void)
     end(sim);
 }
 
+/* What one look showed is told to each sender in one packet. */
+static void
+one_look_is_one_receipt_for_each_sender(void)
+{
+    struct sim_options options = {.seed = 1, .nodes = 3, .with_keys = true};
+    struct sim *sim = sim_new_with(&options);
+    uint64_t before[2];
+
+    for (int i = 0; i < 5; i++) {
+        (void)sim_send(sim, 'A', 'B', "one of five");
+        (void)sim_send(sim, 'C', 'B', "one of five");
+    }
+    sim_run_ms(sim, SECOND);
+    CHECK(sim_stored(sim) == 10);
+    before[0] = sim_counter(sim, 'A', "receipts");
+    before[1] = sim_counter(sim, 'C', "receipts");
+    sim_look(sim, 'B', false);
+    sim_run_ms(sim, SECOND);
+    CHECK(sim_counter(sim, 'A', "receipts") - before[0] == 1);
+    CHECK(sim_counter(sim, 'C', "receipts") - before[1] == 1);
+    end(sim);
+}
+
+static void
+hold_at_b(struct sim *sim, char node, struct lcp_conf *conf)
+{
+    (void)sim;
+    conf->heartbeat_ms = HOUR / 2; /* a week of the usual ones takes its time */
+    conf->peer_timeout_ms = 2 * HOUR;
+    for (size_t i = 0; node == 'B' && i < conf->peer_count; i++)
+        conf->peers[i].policy.hold = true;
+}
+
+/* Whether or not its sender is there, and over a restart of who holds it. */
+static void
+held_for_a_week_is_refused_and_told(void)
+{
+    struct sim_options options = {.seed = 1,
+                                  .nodes = 2,
+                                  .with_keys = true,
+                                  .keep_trace = true,
+                                  .configure = hold_at_b};
+    struct sim *sim = sim_new_with(&options);
+    int sent;
+
+    send_m1(sim, 'A', 'B');
+    sim_run_ms(sim, 3 * 24 * HOUR);
+    CHECK(sim_out_state(sim, m1) == LCP_SENT_HELD);
+    sim_crash(sim, 'B', SIM_CRASH_NOW);
+    sim_start(sim, 'B');
+    sim_run_ms(sim, 3 * 24 * HOUR + 23 * HOUR);
+    CHECK(sim_in_state(sim, m1) == LCP_IN_HELD);
+    CHECK(sim_out_state(sim, m1) == LCP_SENT_HELD);
+    sim_cut(sim, 'A', 'B', true);
+    sim_run_ms(sim, 2 * HOUR);
+    CHECK(sim_in_state(sim, m1) == LCP_IN_REFUSED);
+    CHECK(sim_out_state(sim, m1) == LCP_SENT_HELD);
+    sim_cut(sim, 'A', 'B', false);
+    sim_run_ms(sim, HOUR);
+    CHECK(sim_out_state(sim, m1) == LCP_SENT_REFUSED);
+    sent = sim_request(sim, 'A', "{\"v\":1,\"cmd\":\"SENT\",\"state\":\"dead\"}");
+    sim_run_ms(sim, 0);
+    CHECK(says(sim, sent, "\"reason\":\"declined\"") && says(sim, sent, "7 days") &&
+          says(sim, sent, "\"signed\":true"));
+    end(sim);
+}
+
 /* What the receiver knows is true, whatever the sender thought meanwhile. */
 static void
 evidence_overrides_expiry(void)
@@ -176,6 +247,8 @@ main(void)
     news_that_is_lost_goes_again();
     news_is_owed_over_a_restart();
     a_refusal_is_told_with_its_reason();
+    one_look_is_one_receipt_for_each_sender();
+    held_for_a_week_is_refused_and_told();
     evidence_overrides_expiry();
     a_python_node_is_spoken_to_as_ever();
     a_python_node_gets_its_tries();
