@@ -220,7 +220,7 @@ def day(stage, tools):
     node.start()
     again("after a restart")
     node.stop()
-    newer = number("--newer", 200000)
+    newer = number("--newer", 1000000)
     fill = os.path.join(tools, "scale_fill")
     if os.access(fill, os.X_OK):
         grown = h.run([fill, node.path, "1", "1", str(newer), "0", "1"], 300)

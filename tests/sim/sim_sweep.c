@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * sim_sweep [--seeds N] [--from N] [--jobs N] | --seed N [--trace]: many seeds, and
- * what they found. Fails on a broken promise, on a fault that fired too rarely, and
- * when nothing was stored.
+ * sim_sweep [--seeds N] [--from N] [--jobs N] [--within SECONDS] | --seed N [--trace]:
+ * many seeds, and what they found. Fails on a broken promise, on a fault that fired too
+ * rarely, on too few seeds with a Python node or on the real store, when nothing was
+ * stored, and when the jobs needed more CPU time than would fit within so many seconds.
  */
 #define _GNU_SOURCE
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -16,6 +18,7 @@ enum {
     SEEDS_DEFAULT = 1000,
     JOBS_MAX = 16,
     FIRING_PER_CENT = 30, /* of the seeds, each class of faults */
+    LEGACY_PER_CENT = 30,
     VIOLATIONS_SHOWN = 10,
 };
 
@@ -113,6 +116,32 @@ sweep(uint64_t from, uint64_t seeds, uint64_t jobs, struct totals *totals)
     return ok;
 }
 
+/* Of each job, which is how long the sweep takes where nothing else runs. */
+static double
+cpu_seconds(uint64_t jobs)
+{
+    struct rusage used;
+
+    if (getrusage(RUSAGE_CHILDREN, &used) != 0)
+        return 0;
+    return ((double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+            (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6) /
+           (double)jobs;
+}
+
+/* The seeds are what they are said to be, long and mixed. */
+static bool
+is_well_mixed(const struct totals *t)
+{
+    bool is_it = t->virtual_ms == t->seeds * (SWEEP_FAULTS_MS + SWEEP_PEACE_MS) &&
+                 t->sqlite >= t->seeds / SWEEP_SQLITE_EVERY &&
+                 (t->seeds < 100 || t->legacy * 100 >= t->seeds * LEGACY_PER_CENT);
+
+    if (!is_it)
+        printf("TOO SHORT, or too few with a Python node or on the real store\n");
+    return is_it;
+}
+
 static int
 report(const struct totals *totals, double seconds)
 {
@@ -139,7 +168,8 @@ report(const struct totals *totals, double seconds)
     printf("%.1f simulated hours in %.1f s: %.0f times as fast as life\n", hours,
            seconds, hours * 3600.0 / seconds);
     printf("trace hash %016llx\n", (unsigned long long)totals->hash);
-    return totals->failed > 0 || rare > 0 || totals->stored == 0;
+    return totals->failed > 0 || rare > 0 || totals->stored == 0 ||
+           !is_well_mixed(totals);
 }
 
 static uint64_t
@@ -175,20 +205,30 @@ main(int argc, char **argv)
     uint64_t from = option(argc, argv, "--from", 1),
              jobs = option(argc, argv, "--jobs", 1);
     uint64_t seed = option(argc, argv, "--seed", 0);
+    uint64_t within_s = option(argc, argv, "--within", 0);
     struct totals totals = {.hash = UINT64_C(0xcbf29ce484222325)};
     struct timespec begin, end;
+    double cpu_s;
+    int failed;
 
     if (seed != 0)
         return one_seed(seed, strcmp(argv[argc - 1], "--trace") == 0);
     if (jobs < 1 || jobs > JOBS_MAX || seeds < 1) {
-        fprintf(stderr, "usage: sim_sweep [--seeds N] [--from N] [--jobs 1..16] | "
-                        "--seed N [--trace]\n");
+        fprintf(stderr, "usage: sim_sweep [--seeds N] [--from N] [--jobs 1..16] "
+                        "[--within SECONDS] | --seed N [--trace]\n");
         return 2;
     }
     (void)clock_gettime(CLOCK_MONOTONIC, &begin);
     if (!sweep(from, seeds, jobs, &totals))
         return 1;
     (void)clock_gettime(CLOCK_MONOTONIC, &end);
-    return report(&totals, (double)(end.tv_sec - begin.tv_sec) +
-                               (double)(end.tv_nsec - begin.tv_nsec) / 1e9);
+    failed = report(&totals, (double)(end.tv_sec - begin.tv_sec) +
+                                 (double)(end.tv_nsec - begin.tv_nsec) / 1e9);
+    cpu_s = cpu_seconds(jobs);
+    printf("%.1f s of CPU time a job\n", cpu_s);
+    if (within_s != 0 && cpu_s > (double)within_s) {
+        printf("TOO SLOW: %llu s are allowed\n", (unsigned long long)within_s);
+        return 1;
+    }
+    return failed;
 }
