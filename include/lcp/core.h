@@ -135,7 +135,8 @@ enum lcp_counter {
     LCP_COUNT_RECEIPTS,        /* that arrived */
     LCP_COUNT_BAD_RECEIPT,     /* form, or not for us */
     LCP_COUNT_RECEIPT_FOREIGN, /* entries verified that speak of nothing of ours:
-                                  unknown id, other digest, other peer's message */
+                                  unknown id, other digest, other peer's message; or
+                                  LATER without a transmission it answers */
     LCP_COUNT_ACK_NOT_ENOUGH,  /* of a message to an LCP/1.2 peer: stops retransmission,
                                   settles nothing; PARKED if no receipt follows within
                                   one wait, and the next round asks again */

@@ -67,8 +67,12 @@ lcp_greet_forget(struct lcp_core *core, uint32_t peer)
     p->hello_ticket = 0;
     p->heard_count = 0;
     p->has_echo = p->has_answer = p->was_fresh = false;
-    p->online_ms = p->fresh_ms = 0;
+    p->online_ms = p->fresh_ms = p->later_ms = 0;
     memset(p->heard, 0, sizeof(p->heard));
+    if (p->retry_due_ms != LCP_NEVER) {
+        p->retry_due_ms = core->now_ms;
+        lcp_live_rearm(core, peer);
+    }
 }
 
 /* The nonce of ours, if it is live. */

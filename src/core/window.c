@@ -367,19 +367,45 @@ lcp_window_acked(struct lcp_core *core, uint32_t item)
     lcp_heap_set(&core->timers, slot, core->now_ms + core->config.ack_timeout_ms);
 }
 
-/* The round trip to the receipt's arrival, if it names a transmission of this slot. */
-static void
-note_receipt_rtt(struct lcp_core *core, uint32_t slot, const struct lcp_core_word *word,
-                 uint64_t arrived_ms)
+/* The transmission of this slot that the word answers, or NULL: news names none, and a
+ * number is answered once. */
+static struct lcp_seq *
+answered_seq(struct lcp_core *core, uint32_t slot, const struct lcp_core_word *word)
 {
     uint32_t item = word->has_seq ? lcp_seqs_find(&core->seqs, word->seq) : LCP_NONE;
-    const struct lcp_seq *seq = &core->seqs.items[item == LCP_NONE ? 0 : item];
 
     if (item == LCP_NONE || lcp_outq_slot_of(&core->outq, item) != slot ||
-        seq->is_answered || arrived_ms < seq->at_ms)
+        core->seqs.items[item].is_answered)
+        return NULL;
+    return &core->seqs.items[item];
+}
+
+/* Signed words keep, and this one is no state: only the answer to a transmission of
+ * ours asks for a pause, and once. A recording would silence us for ever. */
+static void
+take_later(struct lcp_core *core, uint32_t slot, struct lcp_seq *seq, uint64_t retry_ms)
+{
+    uint32_t peer = core->outq.slots[slot].peer;
+
+    if (seq == NULL) {
+        lcp_gate_count(core, LCP_COUNT_RECEIPT_FOREIGN);
         return;
-    lcp_rto_note(&lcp_core_row(core, core->outq.slots[slot].peer)->rto,
-                 arrived_ms - seq->at_ms);
+    }
+    seq->is_answered = true;
+    note_answer(core, slot);
+    if (core->outq.slots[slot].state == LCP_SLOT_WINDOW)
+        park(core, slot);
+    lcp_window_later(core, peer, retry_ms);
+}
+
+static void
+take_state(struct lcp_core *core, uint32_t slot)
+{
+    lcp_core_row(core, core->outq.slots[slot].peer)->settled++;
+    note_answer(core, slot);
+    if (core->outq.slots[slot].state == LCP_SLOT_WINDOW)
+        lcp_window_leave(core, slot);
+    lcp_outq_free(&core->outq, slot);
 }
 
 void
@@ -387,23 +413,19 @@ lcp_window_told(struct lcp_core *core, uint32_t peer, const struct lcp_core_word
                 uint64_t arrived_ms)
 {
     uint32_t slot = lcp_outq_find(&core->outq, word->number);
+    struct lcp_seq *seq;
 
     if (slot != LCP_NONE && core->outq.slots[slot].peer == peer) {
-        bool is_out = core->outq.slots[slot].state == LCP_SLOT_WINDOW;
-
-        note_receipt_rtt(core, slot, word, arrived_ms);
-        note_answer(core, slot);
-        if (word->is_later && is_out) {
-            park(core, slot);
-        } else if (!word->is_later) {
-            lcp_core_row(core, peer)->settled++;
-            if (is_out)
-                lcp_window_leave(core, slot);
-            lcp_outq_free(&core->outq, slot);
-        }
+        seq = answered_seq(core, slot, word);
+        if (seq != NULL && arrived_ms >= seq->at_ms)
+            lcp_rto_note(&lcp_core_row(core, peer)->rto, arrived_ms - seq->at_ms);
+        if (word->is_later)
+            take_later(core, slot, seq, word->retry_ms);
+        else
+            take_state(core, slot);
+    } else if (word->is_later) {
+        lcp_gate_count(core, LCP_COUNT_RECEIPT_FOREIGN);
     }
-    if (word->is_later)
-        lcp_window_later(core, peer, word->retry_ms);
     lcp_window_want(core, peer);
 }
 

@@ -268,6 +268,65 @@ later_leaves_the_peer_alone_for_that_long(void)
     rig_free(&rig);
 }
 
+/* What was recorded then says nothing about now. */
+static void
+later_counts_once_and_only_as_an_answer(void)
+{
+    uint32_t seq, unknown;
+    size_t from;
+
+    with_peer();
+    rig_queue(&rig, 0);
+    rig_run(&rig, 10);
+    seq = last_seq(LCP_PACKET_DATA);
+    unknown = seq + 1;
+    rig_receipt_ends(&rig, rig_receipt(&rig, 0, 3, LCP_WORD_LATER, "m1", NULL), 1, NULL,
+                     30000);
+    rig_receipt_ends(&rig, rig_receipt(&rig, 0, 4, LCP_WORD_LATER, "m1", &unknown), 1,
+                     &unknown, 30000);
+    rig_receipt_ends(&rig, rig_receipt(&rig, 0, 5, LCP_WORD_LATER, "m0", &seq), 9, &seq,
+                     30000); /* of a message that is long settled */
+    CHECK(rig_counter(&rig, LCP_COUNT_RECEIPT_FOREIGN) == 3);
+    CHECK(lcp_core_is_inflight(rig.core, 1));
+    rig_receipt_ends(&rig, rig_receipt(&rig, 0, 6, LCP_WORD_LATER, "m1", &seq), 1, &seq,
+                     30000);
+    CHECK(!lcp_core_is_inflight(rig.core, 1));
+    rig_run(&rig, 29000);
+    from = rig.tx_count;
+    rig_receipt_ends(&rig, rig_receipt(&rig, 0, 7, LCP_WORD_LATER, "m1", &seq), 1, &seq,
+                     30000);
+    CHECK(rig_counter(&rig, LCP_COUNT_RECEIPT_FOREIGN) == 4);
+    rig_run(&rig, 1000);
+    CHECK(rig_count_tx(&rig, from, 0, LCP_PACKET_DATA) == 1);
+    rig_free(&rig);
+}
+
+/* A day that the lost key asked for does not bind the new one. */
+static void
+later_goes_with_its_key(void)
+{
+    struct lcp_core_peer peer = {.name = "p0", .has_key = true};
+    struct lcp_core_peer_view view;
+    uint32_t seq;
+    size_t from;
+
+    with_peer();
+    rig_queue(&rig, 0);
+    rig_run(&rig, 10);
+    seq = last_seq(LCP_PACKET_DATA);
+    rig_receipt_ends(&rig, rig_receipt(&rig, 0, 3, LCP_WORD_LATER, "m1", &seq), 1, &seq,
+                     86400000);
+    REQUIRE(lcp_core_peer_view(rig.core, rig.now_ms, 0, &view));
+    peer.name = view.name;
+    peer.endpoint = view.endpoint;
+    memset(peer.key, 0x77, sizeof(peer.key));
+    REQUIRE(lcp_core_peer_put(rig.core, rig.now_ms, &peer, NULL) == LCP_OK);
+    from = rig.tx_count;
+    rig_run(&rig, 1000);
+    CHECK(rig_count_tx(&rig, from, 0, LCP_PACKET_DATA) >= 1);
+    rig_free(&rig);
+}
+
 static void
 a_receipt_settles_an_ephemeral_one_by_its_number(void)
 {
@@ -480,6 +539,8 @@ main(void)
     a_receipt_proves_a_1_1_peer_to_speak_1_2();
     only_a_receipt_for_a_number_of_this_process_is_a_sign_of_life();
     later_leaves_the_peer_alone_for_that_long();
+    later_counts_once_and_only_as_an_answer();
+    later_goes_with_its_key();
     a_receipt_settles_an_ephemeral_one_by_its_number();
     bare_acks_go_only_to_who_needs_them();
     marked_mail_for_another_is_let_through_to_be_refused();
