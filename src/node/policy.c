@@ -95,7 +95,7 @@ check_quota(struct lcp_batch *batch, struct lcp_job *job, bool *is_over)
 }
 
 /* GCRA: a message moves the theoretical arrival time on by one interval; it may run
- * ahead of the clock by an hour's worth. What is not taken does not count. */
+ * ahead of the clock by an hour's worth. What makes no row does not count. */
 static enum lcp_err
 check_rate(struct lcp_batch *batch, struct lcp_job *job, bool *is_over)
 {
@@ -137,29 +137,32 @@ decide_hold(struct lcp_job *job)
         lcp_job_say(job, LCP_WORD_STORED, "", "");
 }
 
+/* The word that no counting decides; false: the message is mail. */
+static bool
+is_decided(struct lcp_job *job, bool is_marked)
+{
+    if (!job->is_for_us)
+        lcp_job_say(job, LCP_WORD_REFUSED, "not-for-me", "nobody of this name is here");
+    else if (job->is_consumed) /* ping and pong are the daemon's: they make no mail */
+        lcp_job_say(job, LCP_WORD_STORED, "", "");
+    else
+        return job->policy != NULL && is_refused(job, is_marked);
+    return true;
+}
+
 enum lcp_err
 lcp_policy_decide(struct lcp_batch *batch, struct lcp_job *job, bool is_marked)
 {
-    bool is_over = false;
+    bool is_over = false, is_mail = !is_decided(job, is_marked);
     enum lcp_err err = LCP_OK;
 
-    if (!job->is_for_us) {
-        lcp_job_say(job, LCP_WORD_REFUSED, "not-for-me", "nobody of this name is here");
-        return LCP_OK;
-    }
-    if (job->is_consumed) { /* ping and pong are the daemon's: they make no mail */
-        lcp_job_say(job, LCP_WORD_STORED, "", "");
-        return LCP_OK;
-    }
-    if (job->policy != NULL) {
-        if (is_refused(job, is_marked))
-            return LCP_OK;
+    if (job->policy != NULL && is_mail)
         err = check_quota(batch, job, &is_over);
-        if (err == LCP_OK && !is_over)
-            err = check_rate(batch, job, &is_over);
-        if (err != LCP_OK || is_over)
-            return err;
-    }
-    decide_hold(job);
-    return LCP_OK;
+    /* The record keeps what was refused, too, and pings: a row each. */
+    if (job->policy != NULL && err == LCP_OK && !is_over &&
+        (is_mail || job->is_consumed || job->wants_receipt))
+        err = check_rate(batch, job, &is_over);
+    if (err == LCP_OK && !is_over && is_mail)
+        decide_hold(job);
+    return err;
 }

@@ -92,6 +92,57 @@ a_rate_is_later_and_never_final(void)
     free_hand(h);
 }
 
+/* Else who may send nothing could fill the disk with it. */
+static void
+what_is_refused_and_pings_count_for_the_rate(void)
+{
+    struct hand *h = new_hand(true);
+    struct lcp_job *job;
+
+    h->has_policy = true;
+    h->policy.rate_per_hour = 3;
+    strcpy(h->policy.allow[0], "task");
+    h->policy.allow_count = 1;
+    CHECK(admit_one(h, "id-0", "ping", "x", true)->admission == LCP_ADM_STORED);
+    CHECK(admit_one(h, "id-1", "chat", "x", true)->admission == LCP_ADM_NOT_TAKEN);
+    job = admit(h, "id-2", "task", "x", true);
+    job->is_for_us = false;
+    run(h);
+    CHECK(says(job, LCP_WORD_REFUSED, "not-for-me"));
+    job = admit_one(h, "id-3", "ping", "x", true);
+    CHECK(job->admission == LCP_ADM_LATER && says(job, LCP_WORD_LATER, "rate"));
+    job = admit_one(h, "id-4", "chat", "x", true);
+    CHECK(job->admission == LCP_ADM_LATER && says(job, LCP_WORD_LATER, "rate"));
+    CHECK(in_state(h, "id-3") == -100 && in_state(h, "id-4") == -100);
+    job = admit_one(h, "id-1", "chat", "x", true); /* its word stays */
+    CHECK(says(job, LCP_WORD_REFUSED, "policy"));
+    h->life_ms += 1200 * 1000;
+    CHECK(admit_one(h, "id-5", "task", "x", true)->admission == LCP_ADM_STORED);
+    free_hand(h);
+}
+
+static bool
+take_length(void *ctx, const struct lcp_row *row)
+{
+    *(size_t *)ctx = row->raw.len;
+    return false;
+}
+
+static void
+of_a_ping_no_body_is_kept(void)
+{
+    struct hand *h = new_hand(true);
+    struct lcp_job *job = admit_one(h, ID_A, "ping", "a long story", true);
+    size_t len = 1;
+
+    CHECK(job->admission == LCP_ADM_STORED);
+    CHECK(h->store->ops->get(h->store, job->number, take_length, &len) == LCP_OK);
+    CHECK(len == 0);
+    job = admit_one(h, ID_A, "ping", "a long story", true);
+    CHECK(job->admission == LCP_ADM_DUPLICATE && says(job, LCP_WORD_STORED, ""));
+    free_hand(h);
+}
+
 static void
 a_quota_is_later_until_there_is_room(void)
 {
@@ -337,6 +388,8 @@ main(void)
     to_a_sender_without_receipts_a_refusal_says_and_keeps_nothing();
     what_is_for_somebody_else_is_refused();
     a_rate_is_later_and_never_final();
+    what_is_refused_and_pings_count_for_the_rate();
+    of_a_ping_no_body_is_kept();
     a_quota_is_later_until_there_is_room();
     held_mail_is_told_and_refused_after_seven_days();
     a_loop_is_held_and_says_so();
