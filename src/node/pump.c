@@ -244,8 +244,12 @@ batch_done(struct lcp_pump *p)
     if (batch->is_committed)
         p->changed = batch->changed;
     lcp_pump_degrade(p);
-    for (uint32_t i = 0; i < batch->count; i++)
+    /* Each job's outputs before the next one's end: a message that one job parked is
+     * given back before another one offers it again. */
+    for (uint32_t i = 0; i < batch->count; i++) {
         lcp_pump_finish(p, batch->jobs[i]);
+        carry_all_out(p);
+    }
     give_answers(p);
 }
 

@@ -141,6 +141,53 @@ later_stays_queued_and_goes_again(void)
     free_rig(r);
 }
 
+/* No tasks are run: it joins what waits for the writer. */
+static void
+bob_says_at_once(struct rig *r, uint32_t seq, const struct lcp_receipt_entry *entry)
+{
+    struct lcp_receipt_draft draft = {.from = "bob",
+                                      .to = "alice",
+                                      .timestamp = mail_time,
+                                      .word = LCP_WORD_LATER,
+                                      .entries = entry,
+                                      .count = 1};
+    char raw[LCP_SIGNED_PAYLOAD_MAX];
+    uint32_t used;
+    size_t len;
+
+    REQUIRE(lcp_receipt_build(&draft, &r->bob, &scratch, raw, &len, &used) == LCP_OK);
+    packet_from_bob(r, LCP_PACKET_RECEIPT, seq, raw, len);
+}
+
+/* One job of a batch parks the message that another one of it has read to be offered:
+ * what then goes out must be this message, and no longer anybody's memory. */
+static void
+what_is_parked_and_offered_in_one_batch_is_whole(void)
+{
+    struct rig *r = new_rig(true);
+    struct lcp_receipt_entry x, y, again;
+
+    ask(r, "{\"cmd\":\"SEND\",\"payload\":{\"message\":\"x\"}}", true);
+    run_tasks(r);
+    about_last_data(r, &x);
+    ask(r, "{\"cmd\":\"SEND\",\"payload\":{\"message\":\"y\"}}", true);
+    run_tasks(r);
+    about_last_data(r, &y);
+    bob_says_at_once(r, 98, &x);
+    bob_says_at_once(r, 99, &y);
+    r->f.sent_count = 0;
+    run_tasks(r);
+    lcp_pump_tick(r->pump);
+    run_tasks(r);
+    about_last_data(r, &again);
+    CHECK_STR(again.id, y.id);
+    CHECK(memcmp(again.digest, y.digest, sizeof(y.digest)) == 0);
+    CHECK(lcp_core_is_inflight(r->pump->core, 1) &&
+          lcp_core_is_inflight(r->pump->core, 2));
+    CHECK(r->pump->flights.count == 2);
+    free_rig(r);
+}
+
 static void
 a_receipt_that_met_a_full_disk_comes_again(void)
 {
@@ -603,6 +650,7 @@ main(void)
     a_full_disk_is_later_and_then_stored();
     who_waits_is_told_the_signed_state();
     later_stays_queued_and_goes_again();
+    what_is_parked_and_offered_in_one_batch_is_whole();
     a_receipt_that_met_a_full_disk_comes_again();
     what_was_done_is_told_until_it_is_heard();
     many_words_go_one_receipt_after_the_other();
