@@ -175,6 +175,9 @@ lcp_proof_judge(const struct lcp_proof *proof, const struct lcp_known *known,
         return LCP_PROOF_OTHER_KEY;
     if (meant != NULL && lcp_key_is_set(&meant->key) && *signer != meant)
         return LCP_PROOF_OTHER_KEY;
+    /* Another peer's word is none, also when the receiver is nobody here any more. */
+    if (is_ours && *signer != NULL && *signer != meant)
+        return LCP_PROOF_OTHER_KEY;
     if (*signer == NULL || (*sender == NULL && !is_ours))
         return LCP_PROOF_UNKNOWN_KEY;
     return LCP_PROOF_VALID;
