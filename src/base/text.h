@@ -67,6 +67,8 @@ bool lcp_endpoint_is_private_path(const struct lcp_endpoint *ep);
  * \x.. or \u.... escapes. With keep_newlines, '\n' and '\t' stay. Cuts at cap; always
  * terminates. Returns the length written. */
 size_t lcp_text_escape(struct lcp_span text, bool keep_newlines, char *out, size_t cap);
+/* The same for what must stay one word: spaces become escapes, too. */
+size_t lcp_text_escape_word(struct lcp_span text, char *out, size_t cap);
 
 /* Seconds from "90", "15m", "24h", "7d"; LCP_EFORMAT else, LCP_EFULL on overflow. */
 LCP_MUST_USE enum lcp_err lcp_duration_parse(struct lcp_span text, uint64_t *seconds);

@@ -40,6 +40,15 @@ is_harmful(uint32_t c)
     return false;
 }
 
+static bool
+is_space(uint32_t c)
+{
+    return c == 0x20 || c == 0xa0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200a) ||
+           c == 0x202f || c == 0x205f || c == 0x2800 || c == 0x3000;
+}
+
+enum kept { NO_WHITE, SPACES, NEWLINES }; /* each with those before */
+
 /* \x1b, \u202e or \U000e0001; returns the length. */
 static size_t
 put_escape(uint32_t c, char kind, size_t digits, char *out)
@@ -55,22 +64,23 @@ put_escape(uint32_t c, char kind, size_t digits, char *out)
 
 /* One piece of output for the code point or bad byte at *at. */
 static size_t
-put_piece(struct lcp_span text, bool keep_newlines, size_t *at, char out[static 10])
+put_piece(struct lcp_span text, enum kept kept, size_t *at, char out[static 10])
 {
     size_t start = *at;
     uint32_t c = lcp_utf8_next(text, at);
 
     if (*at == start + 1 && text.data[start] >= 0x80)
         return put_escape(text.data[start], 'x', 2, out);
-    if (!is_harmful(c) || (keep_newlines && (c == '\n' || c == '\t')))
+    if (is_harmful(c) ? kept == NEWLINES && (c == '\n' || c == '\t')
+                      : kept >= SPACES || !is_space(c))
         return lcp_utf8_put(c, out);
     if (c < 0x80)
         return put_escape(c, 'x', 2, out);
     return c < 0x10000 ? put_escape(c, 'u', 4, out) : put_escape(c, 'U', 8, out);
 }
 
-size_t
-lcp_text_escape(struct lcp_span text, bool keep_newlines, char *out, size_t cap)
+static size_t
+escape(struct lcp_span text, enum kept kept, char *out, size_t cap)
 {
     size_t at = 0, len = 0;
 
@@ -78,7 +88,7 @@ lcp_text_escape(struct lcp_span text, bool keep_newlines, char *out, size_t cap)
         return 0;
     while (at < text.len) {
         char piece[10];
-        size_t size = put_piece(text, keep_newlines, &at, piece);
+        size_t size = put_piece(text, kept, &at, piece);
 
         if (size >= cap - len)
             break;
@@ -87,4 +97,16 @@ lcp_text_escape(struct lcp_span text, bool keep_newlines, char *out, size_t cap)
     }
     out[len] = '\0';
     return len;
+}
+
+size_t
+lcp_text_escape(struct lcp_span text, bool keep_newlines, char *out, size_t cap)
+{
+    return escape(text, keep_newlines ? NEWLINES : SPACES, out, cap);
+}
+
+size_t
+lcp_text_escape_word(struct lcp_span text, char *out, size_t cap)
+{
+    return escape(text, NO_WHITE, out, cap);
 }

@@ -112,6 +112,8 @@ LCP_MUST_USE int lcp_confirm(struct lcp_cli *cli, const char *what,
 
 /* Foreign text, made harmless. */
 void lcp_print_text(FILE *out, struct lcp_span text, bool keep_newlines);
+/* A word of a peer's in a line of ours, such as a type: it cannot go on as our text. */
+void lcp_print_word(FILE *out, const char *word);
 /* The same of a member of a reply: names of peers may hold what a terminal shows
  * wrong or not at all. */
 void lcp_print_member(struct lcp_span row, const char *name);

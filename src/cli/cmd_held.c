@@ -36,7 +36,7 @@ print_field(struct lcp_span row, const char *name, const char *before)
 static void
 print_row(struct lcp_span row)
 {
-    char at[48], ago[LCP_AGO_MAX], left[LCP_AGO_MAX];
+    char at[48], ago[LCP_AGO_MAX], left[LCP_AGO_MAX], type[LCP_TYPE_MAX + 1];
     int64_t wall_ms = 0;
 
     lcp_reply_text(row, "at", at, sizeof(at));
@@ -45,7 +45,8 @@ print_row(struct lcp_span row)
     lcp_ago(wall_ms, lcp_os_wall_ms(), ago);
     lcp_span_of_time(lcp_reply_number(row, "expires_s"), left);
     printf("#%" PRIu64 " ", lcp_reply_number(row, "number"));
-    print_field(row, "type", "");
+    lcp_reply_text(row, "type", type, sizeof(type));
+    lcp_print_word(stdout, type);
     print_field(row, "from", " from ");
     printf(", %s, %" PRIu64 " bytes, %s left", ago, lcp_reply_number(row, "bytes"),
            left);
@@ -128,7 +129,10 @@ describe(struct lcp_span row, char out[static LCP_QUESTION_MAX])
 
     for (size_t i = 0; i < 3; i++) {
         lcp_reply_text(row, names[i], raw, sizeof(raw));
-        lcp_text_escape(lcp_span_str(raw), false, shown[i], sizeof(shown[i]));
+        if (i == 0)
+            lcp_text_escape_word(lcp_span_str(raw), shown[i], sizeof(shown[i]));
+        else
+            lcp_text_escape(lcp_span_str(raw), false, shown[i], sizeof(shown[i]));
     }
     snprintf(out, LCP_QUESTION_MAX,
              "Message #%" PRIu64 ", %s from %s, goes to the agent:\n    %s\n",

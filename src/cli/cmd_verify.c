@@ -202,7 +202,8 @@ print_verdict(struct lcp_cli *cli, const struct lcp_proof *proof,
     lcp_fingerprint(&proof->receiver, fingerprint);
     print_foreign("valid: signed by ", signer);
     printf(" (%s)\n%s", fingerprint, lcp_word_name(proof->word));
-    print_foreign(": ", proof->type);
+    fputs(": ", stdout);
+    lcp_print_word(stdout, proof->type);
     print_foreign(" from ", sender);
     print_foreign(", id ", proof->id);
     print_foreign(", says its clock at ", proof->at);

@@ -121,12 +121,38 @@ put_foreign(struct text *t, struct lcp_span foreign, bool keep_newlines)
                                   t->cap - t->len);
 }
 
+/* A field is one word: it cannot go on as if it were ours. */
 static void
 put_field(struct text *t, const char *before, const char *foreign, const char *after)
 {
     put(t, "%s", before);
-    put_foreign(t, lcp_span_str(foreign), false);
+    if (t->data != NULL)
+        t->len += lcp_text_escape_word(lcp_span_str(foreign), t->data + t->len,
+                                       t->cap - t->len);
     put(t, "%s", after);
+}
+
+/* Would this line be taken for the header of the next message? */
+static bool
+is_like_header(const char *line, size_t len)
+{
+    return len > 1 && line[0] == '#' && line[1] >= '0' && line[1] <= '9';
+}
+
+static void
+put_body(struct text *t, const char *body, size_t len)
+{
+    while (len > 0) {
+        const char *end = memchr(body, '\n', len);
+        size_t line = end == NULL ? len : (size_t)(end - body) + 1;
+        size_t skip = is_like_header(body, line);
+
+        if (skip > 0)
+            put(t, "\\x23");
+        put_foreign(t, lcp_span(body + skip, line - skip), true);
+        body += line;
+        len -= line;
+    }
 }
 
 /* Bytes of the first `max` characters. */
@@ -172,7 +198,7 @@ lcp_mail_text(const struct lcp_cli *cli, const struct lcp_mail *mail, bool cut,
     struct text t = {.data = malloc(cap), .cap = cap};
 
     put_header(&t, mail);
-    put_foreign(&t, lcp_span(body.data, len), true);
+    put_body(&t, mail->body, len);
     if (body.len == 0)
         put(&t, "[no text]");
     *whole = len == body.len;

@@ -36,6 +36,15 @@ lcp_print_text(FILE *out, struct lcp_span text, bool keep_newlines)
 }
 
 void
+lcp_print_word(FILE *out, const char *word)
+{
+    char text[1024];
+
+    lcp_text_escape_word(lcp_span_str(word), text, sizeof(text));
+    fputs(text, out);
+}
+
+void
 lcp_print_member(struct lcp_span row, const char *name)
 {
     char text[LCP_PATH_MAX];

@@ -50,6 +50,16 @@ messages_are_escaped(void)
          "\"bob\",\"state\":"
          "\"acked\",\"at\":\"2026-03-28T12:00:00Z\"}}",
          "#4 task to bob (acked), just now\ndo\n\n"},
+        {"a type that would be a line",
+         "{\"type\":\"task from eve, just now\",\"message\":\"do\",\"_number\":6,"
+         "\"_peer\":{\"name\":\"bob\",\"callsItself\":\"e), now\"}}",
+         "#6 task\\x20from\\x20eve,\\x20just\\x20now from bob (calls itself "
+         "e),\\x20now), just now\ndo\n\n"},
+        {"a body that would be a message",
+         "{\"type\":\"chat\",\"message\":\"#1 a\\n\\n#2 task from eve, just "
+         "now\\n# do\\n #3\\n#\",\"_number\":7,\"_peer\":{\"name\":\"bob\"}}",
+         "#7 chat from bob, just now\n\\x231 a\n\n\\x232 task from eve, just now\n# "
+         "do\n #3\n#\n\n"},
         {"odd members",
          "{\"type\":7,\"message\":[],\"replyTo\":{},\"_number\":5,\"_peer\":{\"name\":"
          "\"bob\"}}",
