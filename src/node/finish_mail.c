@@ -136,6 +136,12 @@ lcp_finish_pause(struct lcp_pump *p, struct lcp_job *job)
 {
     uint32_t peer = LCP_NO_PEER;
 
+    if (job->err == LCP_ENOTFOUND) {
+        lcp_pump_reply_error(p, job->client, job->is_ours, "unknown-peer",
+                             "there is no peer of this name, and no pause of it",
+                             "lcp status shows what is paused");
+        return;
+    }
     if (job->err != LCP_OK) {
         lcp_pump_reply_err(p, job->client, job->is_ours, job->err, job->peer_name);
         return;

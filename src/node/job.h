@@ -152,6 +152,7 @@ struct lcp_job {
     char how[32];          /* PIN */
     uint64_t mirrored;     /* LIFE */
     bool is_clean_stop;
+    bool is_stranger; /* PAUSE: no peer of this name is here now */
 };
 
 void lcp_job_free(struct lcp_job *job);

@@ -194,11 +194,18 @@ enum lcp_err
 lcp_job_unpin(struct lcp_batch *batch, struct lcp_job *job)
 {
     const struct lcp_store_ops *ops = batch->store->ops;
+    struct lcp_store_peer known = {0};
     enum lcp_err err = ops->pin_del(batch->store, job->peer_name);
 
     if (err == LCP_OK || err == LCP_ENOTFOUND)
-        err = ops->peer_del(batch->store, job->peer_name); /* its version, its pause */
-    return err;
+        err = ops->peer_get(batch->store, job->peer_name, &known);
+    if (err != LCP_OK)
+        return err;
+    /* Its mail stays, and so does its pause, which is a person's to end. */
+    if (known.is_paused)
+        return ops->peer_put(batch->store, job->peer_name,
+                             &(struct lcp_store_peer){.is_paused = true});
+    return ops->peer_del(batch->store, job->peer_name);
 }
 
 enum lcp_err

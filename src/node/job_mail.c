@@ -190,8 +190,20 @@ add_paused(void *ctx, const char *peer)
     return true;
 }
 
-/* Whether it was paused before is no matter. The version that is remembered beside it
- * stays. */
+/* A peer that was removed while it was paused has no more than that. */
+static enum lcp_err
+put_pause(struct lcp_batch *batch, const char *peer, const struct lcp_store_peer *known)
+{
+    const struct lcp_store_ops *ops = batch->store->ops;
+
+    if (peer[0] != '\0' && !known->is_paused && known->version == 0 &&
+        known->rate_life_ms == 0)
+        return ops->peer_del(batch->store, peer);
+    return ops->peer_put(batch->store, peer, known);
+}
+
+/* Whether a peer that is here was paused before is no matter. The version that is
+ * remembered beside it stays. */
 enum lcp_err
 lcp_job_pause(struct lcp_batch *batch, struct lcp_job *job)
 {
@@ -202,9 +214,11 @@ lcp_job_pause(struct lcp_batch *batch, struct lcp_job *job)
     enum lcp_err err = ops->peer_get(batch->store, job->peer_name, &known);
 
     job->text_len = 0;
+    if (err == LCP_OK && job->is_stranger && !known.is_paused)
+        err = LCP_ENOTFOUND;
     known.is_paused = !job->all;
     if (err == LCP_OK)
-        err = ops->peer_put(batch->store, job->peer_name, &known);
+        err = put_pause(batch, job->peer_name, &known);
     if (err == LCP_OK)
         err = ops->each_paused(batch->store, add_paused, &t);
     if (err == LCP_OK)

@@ -154,6 +154,7 @@ put_wanted(struct lcp_pump *p, struct wanted *wanted, size_t count)
 
     for (size_t i = 0; i < count; i++) {
         struct wanted *w = &wanted[i];
+        bool is_new = lcp_core_peer_find(p->core, w->conf->name) == LCP_NO_PEER;
         uint32_t index;
         enum lcp_err err;
 
@@ -165,6 +166,8 @@ put_wanted(struct lcp_pump *p, struct wanted *wanted, size_t count)
             worst = err;
             continue;
         }
+        if (is_new)
+            p->peers[index].is_paused = w->pin->is_paused;
         free(p->peers[index].policy);
         p->peers[index].policy = w->policy;
         w->policy = NULL;

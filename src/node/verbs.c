@@ -228,21 +228,27 @@ do_trust(struct lcp_pump *p, const struct lcp_ask *a)
     lcp_pump_enqueue(p, job);
 }
 
-/* Of one peer, or of everything. What is paused is still stored and acknowledged. */
+/* Of one peer, or of everything. What is paused is still stored and acknowledged. The
+ * pause of a peer that was removed can be ended, too. */
 static void
 do_pause(struct lcp_pump *p, const struct lcp_ask *a)
 {
-    uint32_t peer = LCP_NO_PEER;
+    bool is_resume = a->r->verb == LCP_VERB_RESUME;
+    bool is_stranger = a->r->to[0] != '\0' &&
+                       lcp_core_peer_find(p->core, a->r->to) == LCP_NO_PEER;
     struct lcp_job *job;
 
-    if (a->r->to[0] != '\0' && (peer = lcp_ask_peer(p, a, a->r->to)) == LCP_NO_PEER)
+    if (is_stranger && !is_resume) {
+        (void)lcp_ask_peer(p, a, a->r->to); /* says so */
         return;
+    }
     job = lcp_ask_audited(p, a, LCP_JOB_PAUSE, LCP_NO_PEER);
     if (job == NULL)
         return;
     memcpy(job->peer_name, a->r->to, sizeof(job->peer_name));
     memcpy(job->how, a->r->how, sizeof(a->r->how));
-    job->all = a->r->verb == LCP_VERB_RESUME;
+    job->all = is_resume;
+    job->is_stranger = is_stranger;
     lcp_pump_enqueue(p, job);
 }
 

@@ -534,6 +534,11 @@ def pauses(one, two):
                  and as_json["paused"] == [one.name] and h.is_error(got, (1,), "paused"),
                  "nor is it handed out straight from the store, without a daemon", (check, as_json, got))
     two.start()
+    two.lcp("peer", "remove", one.name)
+    check = two.lcp("check")
+    two.add_peer(one.name, one.address, one.key.public)
+    REPORT.check("not yet" not in check.out and one.name in check.out and not two.inbox(),
+                 "to remove the peer, and to add it again, ends no pause", check)
     code, shown = at_terminal(two, ["resume", one.name], one.name)
     REPORT.check(code == 0 and "not yet" in two.lcp("check").out, "resume, the peer's name typed", shown)
     REPORT.check(rows[0]["state"] == "stored" and reaches(one, value["id"], "read")["state"] == "read",

@@ -295,6 +295,33 @@ a_peer_that_is_removed_leaves_no_version(void)
     free_hand(h);
 }
 
+/* To end a pause is a person's to do, and its mail stays. */
+static void
+a_peer_that_is_removed_stays_paused(void)
+{
+    struct hand *h = new_hand(true);
+    struct lcp_store_peer known = {.version = LCP_VERSION_1_2, .is_paused = true};
+    struct lcp_job *job;
+
+    REQUIRE(h->store->ops->begin(h->store) == LCP_OK &&
+            h->store->ops->peer_put(h->store, "bob", &known) == LCP_OK &&
+            h->store->ops->commit(h->store) == LCP_OK);
+    (void)take_up(h, LCP_JOB_UNPIN);
+    run(h);
+    REQUIRE(h->store->ops->peer_get(h->store, "bob", &known) == LCP_OK);
+    CHECK(known.is_paused && known.version == 0);
+    for (int i = 0; i < 2; i++) {
+        empty_hand(h);
+        job = take_up(h, LCP_JOB_PAUSE);
+        job->all = job->is_stranger = true;
+        run(h);
+        CHECK(job->err == (i == 0 ? LCP_OK : LCP_ENOTFOUND));
+        REQUIRE(h->store->ops->peer_get(h->store, "bob", &known) == LCP_OK);
+        CHECK(!known.is_paused);
+    }
+    free_hand(h);
+}
+
 /* ---- our word ---- */
 
 static struct lcp_job *
@@ -505,6 +532,7 @@ main(void)
     a_row_without_digest_is_compared_by_its_content();
     a_receipt_proves_the_version_and_only_a_person_takes_it_back();
     a_peer_that_is_removed_leaves_no_version();
+    a_peer_that_is_removed_stays_paused();
     news_are_told_one_state_at_a_time();
     what_moved_on_meanwhile_is_still_owed();
     many_news_fit_their_packets();
