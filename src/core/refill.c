@@ -7,6 +7,10 @@
 
 #include "base/bugs.h"
 
+/* Who says later at once and again would draw our largest messages as fast as the line
+ * goes. */
+enum { LATER_MIN_MS = 1000 };
+
 static size_t
 least(size_t a, size_t b)
 {
@@ -192,7 +196,7 @@ void
 lcp_window_later(struct lcp_core *core, uint32_t peer, uint64_t retry_ms)
 {
     struct lcp_peer *p = lcp_core_row(core, peer);
-    uint64_t until = core->now_ms + retry_ms;
+    uint64_t until = core->now_ms + (retry_ms < LATER_MIN_MS ? LATER_MIN_MS : retry_ms);
 
     if (until > p->later_ms)
         p->later_ms = until;

@@ -301,6 +301,27 @@ later_counts_once_and_only_as_an_answer(void)
     rig_free(&rig);
 }
 
+/* Else who always says later draws message after message as fast as the line goes. */
+static void
+later_is_a_second_at_least(void)
+{
+    uint32_t seq;
+    size_t from;
+
+    with_peer();
+    rig_queue(&rig, 0);
+    rig_run(&rig, 10);
+    seq = last_seq(LCP_PACKET_DATA);
+    rig_receipt_ends(&rig, rig_receipt(&rig, 0, 3, LCP_WORD_LATER, "m1", &seq), 1, &seq,
+                     1);
+    from = rig.tx_count;
+    rig_run(&rig, 999);
+    CHECK(rig_count_tx(&rig, from, 0, LCP_PACKET_DATA) == 0);
+    rig_run(&rig, 1);
+    CHECK(rig_count_tx(&rig, from, 0, LCP_PACKET_DATA) == 1);
+    rig_free(&rig);
+}
+
 /* A day that the lost key asked for does not bind the new one. */
 static void
 later_goes_with_its_key(void)
@@ -540,6 +561,7 @@ main(void)
     only_a_receipt_for_a_number_of_this_process_is_a_sign_of_life();
     later_leaves_the_peer_alone_for_that_long();
     later_counts_once_and_only_as_an_answer();
+    later_is_a_second_at_least();
     later_goes_with_its_key();
     a_receipt_settles_an_ephemeral_one_by_its_number();
     bare_acks_go_only_to_who_needs_them();
