@@ -101,11 +101,13 @@ next_word(struct lcp_span list, size_t *at, struct lcp_span *word)
 {
     size_t start = *at;
 
+    if (start >= list.len)
+        return false;
     while (*at < list.len && list.data[*at] != ',')
         ++*at;
     *word = trim(lcp_span(list.data + start, *at - start));
     ++*at;
-    return start < list.len && (word->len > 0 || *at < list.len);
+    return word->len > 0 || *at < list.len;
 }
 
 static bool
