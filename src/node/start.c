@@ -235,23 +235,11 @@ first_peers(struct lcp_pump *p, const struct lcp_pump_config *config, char *faul
         return LCP_ENOMEM;
     lcp_read_run(&read->task);
     err = read->err;
+    p->is_paused = read->is_node_paused;
     if (err == LCP_OK)
         err = lcp_pump_apply_peers(p, config->conf, read->peers, fault);
     lcp_read_free(read);
     return err;
-}
-
-static bool
-take_paused(void *ctx, const char *peer)
-{
-    struct lcp_pump *p = ctx;
-    uint32_t index = lcp_core_peer_find(p->core, peer);
-
-    if (peer[0] == '\0')
-        p->is_paused = true;
-    else if (index != LCP_NO_PEER)
-        p->peers[index].is_paused = true;
-    return true;
 }
 
 static bool
@@ -291,15 +279,13 @@ forget_pauses(struct lcp_pump *p, struct lcp_store *store)
         store->ops->rollback(store);
 }
 
-/* What the record says of the peers there are now. */
+/* Who is owed a word, of the peers there are now. */
 static enum lcp_err
-recall_peers(struct lcp_pump *p, struct lcp_store *store)
+recall_creditors(struct lcp_pump *p, struct lcp_store *store)
 {
-    enum lcp_err err = store->ops->each_paused(store, take_paused, p);
-
     if (lcp_bug(LCP_BUG_PAUSE_FORGOTTEN))
         forget_pauses(p, store);
-    return err == LCP_OK ? store->ops->each_creditor(store, take_creditor, p) : err;
+    return store->ops->each_creditor(store, take_creditor, p);
 }
 
 enum lcp_err
@@ -322,7 +308,7 @@ lcp_pump_new(const struct lcp_pump_config *config, char *fault, struct lcp_pump 
         (err = check_identity(p, config->writer)) != LCP_OK)
         goto out;
     if ((err = first_peers(p, config, fault)) != LCP_OK ||
-        (err = recall_peers(p, config->writer)) != LCP_OK)
+        (err = recall_creditors(p, config->writer)) != LCP_OK)
         goto out;
     lcp_pump_save_life(p, false);
     *out = p;

@@ -120,11 +120,30 @@ the_place_of_a_removed_peer_is_waited_for(void)
     free_rig(r);
 }
 
+/* Taken out while no daemon ran, it left its pause in the record. */
+static void
+a_peer_that_comes_back_is_paused_as_the_record_says(void)
+{
+    struct rig *r = new_rig(true);
+    struct lcp_store_peer paused = {.is_paused = true};
+    struct lcp_conf_peer peers[PEERS];
+
+    make_peers(r, peers);
+    REQUIRE(r->writer->ops->begin(r->writer) == LCP_OK &&
+            r->writer->ops->peer_put(r->writer, "peer1", &paused) == LCP_OK &&
+            r->writer->ops->commit(r->writer) == LCP_OK);
+    reload(r, peers, 3);
+    run_tasks(r);
+    CHECK(status_says(r, "\"paused\":[\"peer1\"]"));
+    free_rig(r);
+}
+
 int
 main(void)
 {
     a_set_that_cannot_be_is_not_taken_up_by_half();
     peers_swap_their_addresses();
     the_place_of_a_removed_peer_is_waited_for();
+    a_peer_that_comes_back_is_paused_as_the_record_says();
     return check_end("reload");
 }
