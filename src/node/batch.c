@@ -174,6 +174,7 @@ give_up(struct lcp_batch *batch)
         job->err = batch->err;
         job->creditor_count = 0;
         job->may_owe_all = false;
+        job->has_word = false;
         if (job->kind == LCP_JOB_ADMIT && batch->err != LCP_ELOST)
             lcp_job_admit_later(batch, job);
     }

@@ -44,6 +44,7 @@ weigh(const struct lcp_job *job)
             is_written = job->admission == LCP_ADM_STORED;
         return is_written ? MAIL : HOUSEKEEPING;
     case LCP_JOB_SEND:
+    case LCP_JOB_RESEND:
         return is_written ? MAIL : HOUSEKEEPING;
     case LCP_JOB_SETTLE:
     case LCP_JOB_RECEIPT:
