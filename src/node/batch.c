@@ -37,7 +37,6 @@ static lcp_job_fn *const run_table[LCP_JOB_KINDS] = {
     [LCP_JOB_REFUSE] = lcp_job_refuse,
     [LCP_JOB_RESEND] = lcp_job_resend,
     [LCP_JOB_PAUSE] = lcp_job_pause,
-    [LCP_JOB_AUDIT] = lcp_job_audit,
 };
 
 void

@@ -232,7 +232,6 @@ static lcp_finish_fn *const finish_table[LCP_JOB_KINDS] = {
     [LCP_JOB_REFUSE] = lcp_finish_refuse,
     [LCP_JOB_RESEND] = lcp_finish_resend,
     [LCP_JOB_PAUSE] = lcp_finish_pause,
-    [LCP_JOB_AUDIT] = lcp_finish_audit,
 };
 
 /* Must happen sooner or later, whatever the disk says now; done again they do no harm.

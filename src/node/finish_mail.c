@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the end of RELEASE, REFUSE, RESEND, PAUSE and AUDIT means: answers, and what the
+ * What the end of RELEASE, REFUSE, RESEND and PAUSE means: answers, and what the
  * pump remembers of pauses. That a sender is owed a word the pump sees by itself.
  */
 #include <stdio.h>
@@ -156,12 +156,4 @@ lcp_finish_pause(struct lcp_pump *p, struct lcp_job *job)
                  job->peer_name[0] != '\0' ? job->peer_name : "all mail",
                  job->all ? "handed out again" : "paused, nothing is handed out");
     lcp_pump_reply(p, job->client, job->is_ours, write_pauses, job);
-}
-
-void
-lcp_finish_audit(struct lcp_pump *p, struct lcp_job *job)
-{
-    if (job->err != LCP_OK)
-        lcp_pump_log(p, LCP_LOG_WARN, "audit record: a line about %s could not be kept",
-                     job->how);
 }

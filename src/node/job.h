@@ -53,7 +53,6 @@ enum lcp_job_kind {
     LCP_JOB_REFUSE,  /* ditto, or one of the inbox: archive and tell the sender */
     LCP_JOB_RESEND,  /* a dead letter (reply_to) becomes a new message */
     LCP_JOB_PAUSE,   /* peer_name ("" = all) is paused or resumed (`all`), audited */
-    LCP_JOB_AUDIT,   /* a line of the audit record: who, how (what), detail */
     LCP_JOB_KINDS
 };
 
@@ -124,7 +123,7 @@ struct lcp_job {
     bool has_word;                    /* ADMIT result: with a receipt at all */
     uint32_t retry_s;                 /* ADMIT result, LATER */
     char reason[LCP_REASON_MAX + 1];  /* ADMIT result; NEWS; REFUSE */
-    char detail[LCP_DETAIL_MAX + 1];  /* ditto; AUDIT */
+    char detail[LCP_DETAIL_MAX + 1];  /* ditto */
     struct lcp_core_word *words;      /* RECEIPT result, malloc'ed */
     int word_states[LCP_RECEIPT_ENTRIES_MAX]; /* RECEIPT result: of words[i].number,
                                               when it was moved; else -1 */
@@ -136,7 +135,7 @@ struct lcp_job {
     struct lcp_endpoint to;           /* HELLO_SIGN */
     uint32_t hops;                    /* SEND: of the message answered, plus one */
     bool is_automatic;                /* SEND: by a handler, not typed or called */
-    char who[LCP_WHO_MAX];            /* RELEASE, PAUSE, PIN, AUDIT: for the record */
+    char who[LCP_WHO_MAX];            /* RELEASE, PAUSE, PIN, VERSION: for the record */
     uint64_t next_expiry;             /* EXPIRE result */
     int wait_for;        /* SEND: answered when the message has this state, or a greater
                             one that ends it; 0: any word of the receiver's */
@@ -243,8 +242,7 @@ lcp_job_fn lcp_job_admit, lcp_job_verify, lcp_job_send, lcp_job_sign, lcp_job_se
     lcp_job_refill, lcp_job_archive, lcp_job_handed, lcp_job_cancel, lcp_job_expire,
     lcp_job_purge, lcp_job_pin, lcp_job_unpin, lcp_job_life, lcp_job_resign,
     lcp_job_hello, lcp_job_hello_sign, lcp_job_receipt, lcp_job_news, lcp_job_told,
-    lcp_job_version, lcp_job_release, lcp_job_refuse, lcp_job_resend, lcp_job_pause,
-    lcp_job_audit;
+    lcp_job_version, lcp_job_release, lcp_job_refuse, lcp_job_resend, lcp_job_pause;
 
 /* True for errors that concern the store as a whole rather than one job. */
 static inline bool

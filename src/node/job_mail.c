@@ -230,9 +230,3 @@ lcp_job_pause(struct lcp_batch *batch, struct lcp_job *job)
              job->how[0] != '\0' ? ", " : "", job->how);
     return lcp_batch_audit(batch, job, job->all ? "resume" : "pause", detail);
 }
-
-enum lcp_err
-lcp_job_audit(struct lcp_batch *batch, struct lcp_job *job)
-{
-    return lcp_batch_audit(batch, job, job->how, job->detail);
-}

@@ -212,7 +212,7 @@ lcp_finish_fn lcp_finish_admit, lcp_finish_verify, lcp_finish_hello,
 lcp_finish_fn lcp_finish_send, lcp_finish_sign, lcp_finish_settle, lcp_finish_refill,
     lcp_finish_cancel, lcp_finish_expire;
 lcp_finish_fn lcp_finish_release, lcp_finish_refuse, lcp_finish_resend,
-    lcp_finish_pause, lcp_finish_audit;
+    lcp_finish_pause;
 /* The error reply for a job that names a message; direction is "sent" or "received". */
 void lcp_pump_reply_unless_found(struct lcp_pump *p, const struct lcp_job *job,
                                  const char *direction, const char *what);
