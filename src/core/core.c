@@ -420,9 +420,3 @@ lcp_core_hurry(struct lcp_core *core, uint64_t now_ms)
         lcp_tries_hurry(core, i);
     }
 }
-
-uint32_t
-lcp_core_peer_find(const struct lcp_core *core, const char *name)
-{
-    return lcp_peers_by_name(&core->peers, name);
-}

@@ -4,6 +4,12 @@
  */
 #include "core/machine.h"
 
+uint32_t
+lcp_core_peer_find(const struct lcp_core *core, const char *name)
+{
+    return lcp_peers_by_name(&core->peers, name);
+}
+
 bool
 lcp_core_peer_view(const struct lcp_core *core, uint64_t now_ms, uint32_t index,
                    struct lcp_core_peer_view *view)
@@ -34,6 +40,15 @@ lcp_core_peer_view(const struct lcp_core *core, uint64_t now_ms, uint32_t index,
     memcpy(view->name, p->name, sizeof(view->name));
     memcpy(view->key, p->key.bytes, sizeof(view->key));
     return true;
+}
+
+uint32_t
+lcp_core_peer_of_key(const struct lcp_core *core, const uint8_t key[LCP_KEY_BYTES])
+{
+    struct lcp_key wanted;
+
+    memcpy(wanted.bytes, key, sizeof(wanted.bytes));
+    return lcp_peers_by_key(&core->peers, &wanted);
 }
 
 uint64_t
