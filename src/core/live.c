@@ -261,7 +261,6 @@ wake(struct lcp_core *core, uint32_t peer)
     lcp_cwnd_init(&p->cwnd, LCP_CWND_WAKE);
     lcp_tries_unprobe(core, peer);
     lcp_window_restart(core, peer);
-    lcp_news_want(core, peer);
 }
 
 static void
@@ -274,6 +273,7 @@ show_life(struct lcp_core *core, uint32_t peer)
     lcp_window_set_idle(core, peer, false);
     if (p->is_away)
         wake(core, peer);
+    lcp_news_want(core, peer);
     if (p->silence_due_ms == LCP_NEVER)
         plan_silence(core, p);
     lcp_live_rearm(core, peer);

@@ -26,7 +26,7 @@ enum {
      * ping does not wait behind mail: the daemon's own ping and a pong, and for all
      * peers together a few. */
     LCP_EPHEMERAL_PEER_MAX = 2,
-    LCP_EPHEMERAL_ALL_MAX = 256, /* and one receipt of news for each peer */
+    LCP_EPHEMERAL_ALL_MAX = 256, /* with the receipts of news among them */
     LCP_WINDOW_CAP = 64,         /* bounds what deleting a peer puts out */
     LCP_ANSWERS_MAX = 64,        /* that a caller hands over before it polls */
     LCP_RETRY_MS = 500,          /* after storage failed: "within a second" */
@@ -151,7 +151,8 @@ void lcp_greet_sign(struct lcp_core *core, uint32_t peer, uint32_t seq);
 void lcp_receipt_take(struct lcp_core *core, uint32_t peer,
                       const struct lcp_frame *frame);
 
-/* news.c. Asks for a receipt to be built, if there is news and it is a good time. */
+/* news.c. Asks for a receipt to be built, if there is news and it is a good time: the
+ * peer was heard and is not away, and there is a place for it. */
 void lcp_news_want(struct lcp_core *core, uint32_t peer);
 /* Its receipt is acknowledged; or all its tries are used up. */
 void lcp_news_settled(struct lcp_core *core, uint32_t peer);

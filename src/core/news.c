@@ -24,14 +24,32 @@ lcp_core_answer(struct lcp_core *core, uint64_t now_ms, uint32_t peer,
 
 /* News. */
 
+/* There is still something to tell, but not now. */
+static void
+try_again(struct lcp_core *core, uint32_t peer)
+{
+    struct lcp_peer *p = lcp_core_row(core, peer);
+
+    p->has_news = true;
+    if (p->retry_due_ms == LCP_NEVER)
+        p->retry_due_ms = core->now_ms + LCP_RETRY_MS;
+    lcp_live_rearm(core, peer);
+}
+
+/* Who may be dead is not told: the start of a node that owes many a word would be a
+ * storm of signatures that nobody reads. */
 void
 lcp_news_want(struct lcp_core *core, uint32_t peer)
 {
     struct lcp_peer *p = lcp_core_row(core, peer);
 
-    if (!p->has_news || p->is_away || p->news != LCP_NEWS_NONE ||
+    if (!p->has_news || p->is_idle || p->news != LCP_NEWS_NONE ||
         p->retry_due_ms != LCP_NEVER)
         return;
+    if (core->ephemerals == core->ephemerals_max) {
+        try_again(core, peer);
+        return;
+    }
     p->has_news = false; /* unless there is more by the time it is told */
     p->news = LCP_NEWS_ASKED;
     lcp_core_stage(core, LCP_OUT_NEWS, peer);
@@ -47,18 +65,6 @@ lcp_core_news(struct lcp_core *core, uint64_t now_ms, uint32_t peer)
         return;
     p->has_news = true;
     lcp_news_want(core, peer);
-}
-
-/* There is still something to tell, but not now. */
-static void
-try_again(struct lcp_core *core, uint32_t peer)
-{
-    struct lcp_peer *p = lcp_core_row(core, peer);
-
-    p->has_news = true;
-    if (p->retry_due_ms == LCP_NEVER)
-        p->retry_due_ms = core->now_ms + LCP_RETRY_MS;
-    lcp_live_rearm(core, peer);
 }
 
 enum lcp_err

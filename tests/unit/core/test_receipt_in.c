@@ -525,6 +525,43 @@ news_waits_for_a_peer_that_is_away(void)
     rig_free(&rig);
 }
 
+/* A node that starts may owe a word to thousands that are gone. */
+static void
+news_waits_for_a_peer_to_be_heard(void)
+{
+    rig_new(&rig);
+    REQUIRE(rig_put(&rig, 0, true) == LCP_OK);
+    lcp_core_news(rig.core, rig.now_ms, 0);
+    rig_run(&rig, 60000);
+    CHECK(rig.kinds[LCP_OUT_NEWS] == 0);
+    rig_packet(&rig, 0, LCP_PACKET_ACK, last_seq(LCP_PACKET_HEARTBEAT), "");
+    rig_poll(&rig);
+    CHECK(rig.kinds[LCP_OUT_NEWS] == 1);
+    rig_free(&rig);
+}
+
+/* What could not be sent now is not signed for nothing. */
+static void
+news_waits_for_a_place(void)
+{
+    struct lcp_core_config config = rig_config(&rig);
+
+    config.limits.peers_max = 1; /* so two places in all */
+    rig_open(&rig, &config);
+    REQUIRE(rig_put(&rig, 0, true) == LCP_OK);
+    rig_run(&rig, 100);
+    rig_meet(&rig, 0);
+    for (uint64_t i = 0; i < 2; i++)
+        REQUIRE(lcp_core_offer(rig.core, rig.now_ms, 0, NEWS | (100 + i),
+                               lcp_span_str("ping"), false) == LCP_OK);
+    lcp_core_news(rig.core, rig.now_ms, 0);
+    rig_run(&rig, 5000);
+    CHECK(rig.kinds[LCP_OUT_NEWS] == 0);
+    rig_run(&rig, 5000); /* the pings are given up */
+    CHECK(rig.kinds[LCP_OUT_NEWS] == 1);
+    rig_free(&rig);
+}
+
 static void
 offers_nobody_asked_for_are_refused(void)
 {
@@ -570,6 +607,8 @@ main(void)
     news_is_asked_for_sent_and_asked_for_again_until_nothing_is_left();
     what_becomes_known_while_news_is_built_is_told_next();
     news_waits_for_a_peer_that_is_away();
+    news_waits_for_a_peer_to_be_heard();
+    news_waits_for_a_place();
     offers_nobody_asked_for_are_refused();
     return check_end("receipt_in");
 }

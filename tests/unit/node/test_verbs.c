@@ -345,6 +345,10 @@ what_becomes_of_mail_is_told_to_its_sender(void)
         size_t receipts = 0;
 
         (void)put_in(r, UUID(1), rows[i].before, "x");
+        r->f.now_ms += 40000;
+        lcp_pump_tick(r->pump);
+        run_tasks(r);
+        bob_acks(r, last_sent(r, LCP_PACKET_HEARTBEAT)); /* he is there */
         r->f.sent_count = 0;
         call(r, rows[i].request);
         CHECK_ROW(rows[i].label, look(r, 1).state == rows[i].after);
