@@ -24,11 +24,11 @@ lcp_confirm(struct lcp_cli *cli, const char *what, const char *question,
     err = lcp_os_ask_person(text, answer, sizeof(answer));
     if (err != LCP_OK)
         return lcp_fail(cli, LCP_EXIT_UNCONFIRMED, "unconfirmed",
-                        "run it at a terminal; --yes does without, and is recorded",
+                        "tell a person to run it at a terminal",
                         "%s is for a person to do, and there is no terminal to ask at",
                         what);
     if (strcmp(answer, word) != 0)
         return lcp_fail(cli, LCP_EXIT_UNCONFIRMED, "unconfirmed", "",
-                        "nothing was done: the word was %s", word);
+                        "nothing was done: the word to type is %s", word);
     return LCP_EXIT_DONE;
 }

@@ -464,7 +464,7 @@ lcp_peer_version(struct lcp_cli *cli, const char *name, const char *version)
         puts("{\"ok\":true}");
     } else {
         lcp_print_text(stdout, lcp_span_str(name), false);
-        printf(" is held to LCP/%s%s\n", version,
+        printf(" counts as LCP/%s%s\n", version,
                edit.version == LCP_VERSION_1_1
                    ? " until it proves again that it can do more"
                    : "");
