@@ -56,7 +56,7 @@ translate(int code, int number, bool is_reader)
         return LCP_ELOST;
     if (code == SQLITE_IOERR_NOMEM)
         return LCP_ENOMEM;
-    if (code == SQLITE_IOERR_CORRUPTFS)
+    if (code == SQLITE_IOERR_CORRUPTFS || code == SQLITE_IOERR_DATA)
         return LCP_ECORRUPT;
     switch (code & 0xff) {
     case SQLITE_OK:
@@ -97,7 +97,9 @@ lcp_sqlite_fail(struct lcp_sqlite *q, int code)
      * zero when the statement began. */
     int number = errno != 0 || q->db == NULL ? errno : sqlite3_system_errno(q->db);
     enum lcp_err err = translate(code, number, q->is_read_only);
-    const char *text = q->db != NULL ? sqlite3_errmsg(q->db) : sqlite3_errstr(code);
+    const char *text = code == SQLITE_IOERR_DATA ? "a page without its seal"
+                       : q->db != NULL           ? sqlite3_errmsg(q->db)
+                                                 : sqlite3_errstr(code);
 
     snprintf(q->error, sizeof(q->error), "%s (code %d, errno %d)", text, code, number);
     if (q->is_in_batch && q->failed == LCP_OK)
@@ -278,6 +280,7 @@ sqlite_close(struct lcp_store *s)
     /* Rolls back. The checkpoint that the last handle makes may fail unheard: the log
      * then stays and the next handle recovers from it. */
     sqlite3_close(q->db);
+    lcp_seal_free(q->seal);
     lcp_mark_close(&q->mark);
     free(q);
 }
@@ -479,7 +482,7 @@ check_mark(struct lcp_sqlite *q, uint64_t mark)
 }
 
 static enum lcp_err
-set_up(struct lcp_sqlite *q, uint64_t mark)
+set_up(struct lcp_sqlite *q, uint64_t mark, bool is_blind)
 {
     int64_t version = 0;
     enum lcp_err err;
@@ -493,10 +496,12 @@ set_up(struct lcp_sqlite *q, uint64_t mark)
         err = identify(q, &version);
     if (mark != 0 && err == LCP_ENOTFOUND)
         err = LCP_ECORRUPT;
-    if (mark != 0 && err == LCP_OK && version == 0)
-        err = LCP_ECORRUPT; /* emptied */
+    if (err == LCP_OK && version == 0)
+        err = lcp_seal_pages(q, true, mark);
     if (err == LCP_OK && !q->is_read_only)
         err = configure_writer(q);
+    if (err == LCP_OK && version != 0 && !is_blind)
+        err = lcp_seal_pages(q, false, mark);
     for (; err == LCP_OK && version < LCP_SCHEMA_VERSION; version++)
         err = migrate_once(q, version);
     if (err == LCP_OK)
@@ -511,14 +516,15 @@ set_up(struct lcp_sqlite *q, uint64_t mark)
     return err;
 }
 
-enum lcp_err
-lcp_store_sqlite_open_on(const char *vfs, const char *path, bool read_only,
-                         struct lcp_store **out)
+static enum lcp_err
+open_on(const char *vfs, const char *path, bool read_only, bool is_blind,
+        struct lcp_store **out)
 {
     struct lcp_sqlite *q = calloc(1, sizeof(*q));
+    bool is_marked = vfs == NULL && !is_blind;
     /* Before the record is looked at: a writer beside us moves both on. Files that are
      * not the machine's have no mark. */
-    uint64_t mark = vfs == NULL ? lcp_mark_read(path) : 0;
+    uint64_t mark = is_marked ? lcp_mark_read(path) : 0;
     enum lcp_err err;
     int code;
 
@@ -527,23 +533,41 @@ lcp_store_sqlite_open_on(const char *vfs, const char *path, bool read_only,
     q->base.ops = &sqlite_ops;
     q->is_read_only = read_only;
     q->mark.handle = -1;
+    q->seal = lcp_seal_new(vfs, is_blind);
+    if (q->seal == NULL) {
+        sqlite_close(&q->base);
+        return LCP_ENOMEM;
+    }
     errno = 0;
     code = sqlite3_open_v2(path, &q->db,
                            SQLITE_OPEN_NOMUTEX | (read_only ? SQLITE_OPEN_READONLY
                                                             : SQLITE_OPEN_READWRITE),
-                           vfs);
+                           lcp_seal_name(q->seal));
     /* SQLite is content with reading what it may not write. */
     if (code == SQLITE_OK && !read_only && sqlite3_db_readonly(q->db, "main") == 1)
         code = SQLITE_READONLY;
-    err = code == SQLITE_OK ? set_up(q, mark) : lcp_sqlite_fail(q, code);
+    err = code == SQLITE_OK ? set_up(q, mark, is_blind) : lcp_sqlite_fail(q, code);
     if (err != LCP_OK) {
         sqlite_close(&q->base);
         return err;
     }
-    if (!read_only && vfs == NULL)
+    if (!read_only && is_marked && q->is_sealed)
         lcp_mark_open(&q->mark, path);
     *out = &q->base;
     return LCP_OK;
+}
+
+enum lcp_err
+lcp_store_sqlite_open_on(const char *vfs, const char *path, bool read_only,
+                         struct lcp_store **out)
+{
+    return open_on(vfs, path, read_only, false, out);
+}
+
+enum lcp_err
+lcp_sqlite_open_blind(const char *path, struct lcp_store **out)
+{
+    return open_on(NULL, path, false, true, out);
 }
 
 enum lcp_err
@@ -560,7 +584,7 @@ lcp_store_sqlite_open(const char *path, bool read_only, struct lcp_store **out)
         err = lcp_os_create_file(path, lcp_span("", 0), FILE_MODE);
     if (err != LCP_OK && err != LCP_EEXIST)
         return err;
-    return lcp_store_sqlite_open_on(NULL, path, read_only, out);
+    return open_on(NULL, path, read_only, false, out);
 }
 
 const char *

@@ -83,6 +83,8 @@ struct lcp_sqlite {
      * too, so that the mark tells of every one. */
     uint64_t side;
     int total_before; /* rows SQLite had changed at the begin of the batch */
+    struct lcp_seal *seal;
+    bool is_sealed; /* its pages have seals */
     struct lcp_mark mark;
     int log_pages; /* in the write-ahead log after the last commit */
     struct sqlite3_stmt *statements[LCP_SQL_COUNT];
@@ -101,6 +103,25 @@ lcp_sqlite(struct lcp_store *s)
 LCP_MUST_USE enum lcp_err lcp_store_sqlite_open_on(const char *vfs, const char *path,
                                                    bool read_only,
                                                    struct lcp_store **out);
+/* For who looks a record through that lcp_store_sqlite_open refuses: its seals and its
+ * mark are not asked. */
+LCP_MUST_USE enum lcp_err lcp_sqlite_open_blind(const char *path,
+                                                struct lcp_store **out);
+
+/* Seals of the pages of the database file: sqlite_seal.c. vfs: the file system below;
+ * NULL: the one of the machine. is_blind: makes them, but does not look at them.
+ * Returns NULL without memory, or such a file system. */
+enum { LCP_SEAL_BYTES = 8 };
+struct lcp_seal *lcp_seal_new(const char *vfs, bool is_blind);
+void lcp_seal_free(struct lcp_seal *seal); /* after the database is closed */
+const char *lcp_seal_name(const struct lcp_seal *seal);
+/* Leaves room for seals in each page of a new record; an old one that has none gets
+ * them once, at the cost of writing it anew. Without room on the disk it goes on as it
+ * was. Where there is a mark there must be seals: LCP_ECORRUPT. */
+LCP_MUST_USE enum lcp_err lcp_seal_pages(struct lcp_sqlite *q, bool is_new,
+                                         uint64_t mark);
+/* Writes the record anew, with seals. */
+LCP_MUST_USE enum lcp_err lcp_seal_anew(struct lcp_sqlite *q);
 
 /* Keeps the text of the handle's last error and translates its code. Dooms the
  * open batch. */

@@ -397,6 +397,9 @@ lcp_call_get_row(struct lcp_call *c, struct lcp_row *row)
     row->owes = lcp_call_get_int(c, 21) != 0;
     if ((dir != LCP_IN && dir != LCP_OUT) || !lcp_row_file_is_ours(row->file))
         return LCP_ECORRUPT;
+    /* JSON holds no NUL; a page that was lost holds nothing else. */
+    if (row->raw.len != 0 && memchr(row->raw.data, 0, row->raw.len) != NULL)
+        return LCP_ECORRUPT;
     return LCP_OK;
 }
 

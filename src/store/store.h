@@ -265,6 +265,21 @@ lcp_store_set_state(struct lcp_store *s, enum lcp_direction dir, uint64_t number
  * no database. */
 LCP_MUST_USE enum lcp_err lcp_store_sqlite_open(const char *path, bool read_only,
                                                 struct lcp_store **out);
+/* LCP_ECORRUPT of the above may also mean that another program has written into the
+ * file: its pages do not have our seals then. Looks the record through without them,
+ * each row with is_sound (false: it is not what was signed; NULL: not asked); when all
+ * is sound, writes a line of the audit record (audit: when and who), and the whole
+ * record anew with seals. LCP_ECORRUPT: it is not, found->word says why, and nothing
+ * was sealed. LCP_ENOTFOUND, LCP_ENOSPACE (it needs room for the record twice) and
+ * others. Nobody else may have it open. */
+struct lcp_reseal {
+    uint64_t messages, unsound, first_unsound;
+    char word[LCP_AUDIT_TEXT_MAX + 1];
+};
+LCP_MUST_USE enum lcp_err lcp_store_sqlite_reseal(const char *path,
+                                                  lcp_row_fn *is_sound, void *ctx,
+                                                  const struct lcp_audit *audit,
+                                                  struct lcp_reseal *found);
 const char *lcp_store_sqlite_version(void);
 
 /* store/memory.c, for tests and the simulator. A disk survives its handles: what was

@@ -13,7 +13,7 @@
 
 enum { SECTOR_BYTES = 4096 };
 
-static const char database[] = "/lcp.db";
+static const char database[] = "/lcp.db", temporary[] = "/temporary";
 
 struct handle {
     sqlite3_file base;
@@ -314,7 +314,10 @@ vfs_open(sqlite3_vfs *vfs, sqlite3_filename name, sqlite3_file *file, int flags,
     bool may_create = (flags & SQLITE_OPEN_CREATE) != 0;
 
     memset(h, 0, sizeof(*h));
-    REQUIRE(name != NULL); /* the store keeps what is temporary in memory */
+    if (name == NULL) { /* temporary: empty at first, and nobody else's */
+        power_disk_remove(&m->disk, temporary);
+        name = temporary;
+    }
     if (may_create && power_disk_find(&m->disk, name) == NULL && !spend(m, false))
         return SQLITE_CANTOPEN;
     if (!m->is_on)

@@ -130,6 +130,8 @@ do_with_raw(struct lcp_store *s, const struct power_job *job)
 
     REQUIRE(raw != NULL);
     sim_random_fill(&random, raw, job->raw_len);
+    for (size_t i = 0; i < job->raw_len; i++)
+        raw[i] |= raw[i] == 0; /* JSON holds no NUL */
     if (job->kind == POWER_RESIGN)
         err = s->ops->resign(s, job->number, lcp_span(raw, job->raw_len), &key, canon);
     else
