@@ -75,7 +75,7 @@ _lcp()
     case $command in
     '') words='init node id peer send check read done ack refuse sent verify cancel resend held release pause resume log status ping version purge' ;;
     init) words='--name --address --from' ;;
-    node) words='--detach' ;;
+    node) words='--detach --reseal' ;;
     peer)
         case $sub in
         '') words='add list remove trust set' ;;

@@ -10,7 +10,8 @@ run(struct lcp_cli *cli)
 {
     struct lcp_daemon_options options = {.home = cli->home,
                                          .json = cli->args.json,
-                                         .detach = lcp_opt(cli, "detach") != NULL};
+                                         .detach = lcp_opt(cli, "detach") != NULL,
+                                         .reseal = lcp_opt(cli, "reseal") != NULL};
 
     return lcp_daemon_main(&options);
 }
@@ -26,5 +27,8 @@ const struct lcp_command lcp_cmd_node = {
         "lcp status and in HOME/lcp.lock.",
     .example = "  lcp node --detach\n  lcp status | grep pid\n",
     .run = run,
-    .options = {{"detach", NULL, "go to the background, log to HOME/lcp.log"}},
+    .options = {{"detach", NULL, "go to the background, log to HOME/lcp.log"},
+                {"reseal", NULL,
+                 "look the record through that was damaged or"
+                 " changed by others; go on if it is sound"}},
 };

@@ -176,6 +176,13 @@ take_row(void *ctx, const struct lcp_row *row)
 static int
 fail_store(struct lcp_cli *cli, enum lcp_err err)
 {
+    if (err == LCP_ECORRUPT)
+        return lcp_fail(
+            cli, LCP_EXIT_ERROR, "storage-damaged",
+            "lcp node --reseal looks it through, and goes on if it is sound",
+            "the record in %s/data is damaged, older than its mark says, "
+            "or another program has written to it",
+            cli->home);
     return lcp_fail(cli, LCP_EXIT_ERROR, err == LCP_EPERM ? "sandboxed" : "io",
                     "start the daemon: lcp node", "cannot read the store in %s/data",
                     cli->home);

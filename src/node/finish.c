@@ -21,7 +21,8 @@ why(enum lcp_err err)
         return "the disk is full or read-only; nothing is acknowledged or accepted "
                "until there is room";
     case LCP_ECORRUPT:
-        return "the database is damaged; stop the daemon and look at data/lcp.db";
+        return "the database is damaged, or another program has written to it; stop "
+               "the daemon, then: lcp node --reseal";
     case LCP_ENOMEM:
         return "out of memory";
     default:

@@ -292,11 +292,17 @@ lcp_mirror_done(struct lcp_pump *p)
 
     p->is_mirroring = false;
     if (mirror->err != LCP_OK) {
-        if (p->mirror_fault == NULL)
+        if (p->mirror_fault == NULL && mirror->err == LCP_ECORRUPT)
+            lcp_pump_log(p, LCP_LOG_ERROR,
+                         "folders: the record is damaged, or another program has "
+                         "written to it; stop the daemon, then: lcp node --reseal");
+        else if (p->mirror_fault == NULL)
             lcp_pump_log(p, LCP_LOG_WARN,
                          "folders: cannot write below %s; the record is not affected",
                          p->data_path);
-        p->mirror_fault = "the folders below data/ cannot be written";
+        p->mirror_fault = mirror->err == LCP_ECORRUPT
+                              ? "the record is damaged: lcp node --reseal"
+                              : "the folders below data/ cannot be written";
         p->mirror_retry_ms = lcp_pump_now(p) + LCP_MIRROR_RETRY_MS;
         if (mirror->seen) {
             p->seen_is_dirty = true;

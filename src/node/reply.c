@@ -87,7 +87,7 @@ static const struct {
      "the disk is full or read-only; nothing was accepted",
      "make room; the daemon goes on by itself"},
     {LCP_ECORRUPT, "storage-damaged", "the database is damaged; nothing was accepted",
-     "stop the daemon and restore data/lcp.db from a backup"},
+     "stop the daemon; lcp node --reseal looks it through and says what to do"},
     {LCP_ECLOSED, "no-peer",
      "there are several peers and the message answered is not known here",
      "say which: --to NAME"},

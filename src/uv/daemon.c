@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include "uv/daemon.h"
 
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -387,6 +388,11 @@ run(struct daemon *d)
 
     if (code == 0) {
         say_ready(d, line);
+        if (d->home.options->reseal)
+            lcp_log_print(&d->log, LCP_LOG_WARN,
+                          "the record was looked through and sealed anew: %" PRIu64
+                          " messages, sound as far as their digests tell",
+                          d->home.resealed);
         lcp_os_detached(0);
         if (d->home.options->detach)
             lcp_log_line(&d->log, LCP_LOG_INFO, line);

@@ -13,6 +13,7 @@ struct lcp_daemon_options {
     bool json;        /* what is said at the start, also as one object on stdout */
     bool detach; /* go to the background; log in HOME/lcp.log, rotated at 10 MiB, one
                     old one */
+    bool reseal; /* look the record through first, and seal it anew if it is sound */
     /* Legacy lcp_node's flags; NULL or 0: not given. They beat environment and file. */
     const char *my_ip;
     const char *peer_ip;

@@ -14,6 +14,7 @@
 
 #include "base/err.h"
 #include "base/text.h"
+#include "node/look.h"
 
 enum { EXIT_ERROR = 1, EXIT_CONFIG = 2, EXIT_STORAGE_LOST = 70 };
 
@@ -232,9 +233,12 @@ record_fault(enum lcp_err err, const char *path, char *fault)
     case LCP_ECORRUPT:
         return fail(
             fault,
-            "the record %s is damaged, or older than its mark says; put back a whole "
-            "copy of its folder. To go on with what is there, remove %s-mark; to begin "
-            "with an empty record, move %s* away",
+            "the record %s is damaged, older than its mark says, or another program "
+            "has written to it; let lcp look it through, and go on if it is sound: lcp "
+            "node --reseal. If that refuses, put back a whole copy of its folder. To "
+            "go "
+            "on with an older record, remove %s-mark; to begin with an empty one, move "
+            "%s* away",
             path, path, path);
     case LCP_EVERSION:
         return fail(fault, "the record %s was written by a newer lcp; use that one",
@@ -258,16 +262,51 @@ record_fault(enum lcp_err err, const char *path, char *fault)
     }
 }
 
+static bool
+is_sound(void *ctx, const struct lcp_row *row)
+{
+    return lcp_look_is_sound(ctx, row);
+}
+
+static int
+reseal(struct lcp_home *home, const char *path, char *fault)
+{
+    struct lcp_msg_scratch *scratch = malloc(sizeof(*scratch));
+    struct lcp_reseal found = {.messages = 0};
+    char who[LCP_AUDIT_TEXT_MAX];
+    struct lcp_audit audit = {.wall_ms = lcp_os_wall_ms(), .who = who};
+    enum lcp_err err = LCP_ENOMEM;
+
+    lcp_os_who_self(who, sizeof(who));
+    if (scratch != NULL)
+        err = lcp_store_sqlite_reseal(path, is_sound, scratch, &audit, &found);
+    free(scratch);
+    home->resealed = found.messages;
+    if (err == LCP_ECORRUPT)
+        return fail(fault,
+                    "the record %s is not sound (%s), and nothing was sealed; put back "
+                    "a whole copy of its folder, or of lcp.db alone with %s-wal, "
+                    "%s-shm and %s-mark removed. What is lost may still lie in "
+                    "data/inbox, data/inbox_archive and at the peers",
+                    path, found.word, path, path, path);
+    return err == LCP_OK || err == LCP_ENOTFOUND ? 0 : record_fault(err, path, fault);
+}
+
 static int
 open_record(struct lcp_home *home, char *fault)
 {
     char data[LCP_PATH_MAX], path[LCP_PATH_MAX];
     enum lcp_err err = lcp_path_join(data, sizeof(data), home->path, "data");
+    int code = 0;
 
     if (err == LCP_OK)
         err = lcp_path_join(path, sizeof(path), data, "lcp.db");
     if (err != LCP_OK)
         return fail(fault, "the path of the home is too long: %s", home->path);
+    if (home->options->reseal)
+        code = reseal(home, path, fault);
+    if (code != 0)
+        return code;
     err = lcp_os_mkdir(data);
     if (err == LCP_OK)
         err = lcp_store_sqlite_open(path, false, &home->writer);

@@ -20,7 +20,8 @@ struct lcp_home {
     struct lcp_store *writer, *reader, *mirror_reader;
     struct lcp_mirror *mirror;
     const struct lcp_daemon_options *options;
-    const char *code; /* of a fault, for programs; NULL: by the exit code */
+    const char *code;  /* of a fault, for programs; NULL: by the exit code */
+    uint64_t resealed; /* messages of the record that was sealed anew */
 };
 
 /* Fills in path alone. Returns an exit code: 0, or with a sentence in fault 1. */

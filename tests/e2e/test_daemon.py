@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MIT
 """The daemon as a process, and line by line what bad input gets: signals, a second daemon, an
-address that is not up, broken lcp.conf, no daemon, loose key files, a sandbox, a full disk, a
-sync that fails (exit 70)."""
+address that is not up, broken lcp.conf, no daemon, loose key files, a sandbox, a record that
+another program wrote to, a full disk, a sync that fails (exit 70)."""
 
 import os
 import re
 import shutil
 import signal
+import sqlite3
 import sys
 import traceback
 
@@ -331,6 +332,64 @@ def full_disks(scratch, binary, shim):
     peer.close()
 
 
+# --- a record that others have written to ------------------------------------------------------------
+
+
+def by_another_sqlite(home, *statements):
+    """As the sqlite3 tool does it: what lies in the log goes into the database without our seals."""
+    record = sqlite3.connect(home.path + "/data/lcp.db")
+    for statement in statements:
+        record.execute(statement)
+    record.commit()
+    record.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    record.close()
+
+
+def seals(scratch, binary):
+    home = h.Home(scratch, binary, "Sealed").init()
+    peer = h.Endpoint()
+    home.add_peer("Paul", peer.ip, peer.key.public)
+    home.start()
+    texts = ["sealed %d" % i for i in range(20)]
+    for text in texts:
+        h.raw_send(peer, home, h.new_message("Paul", "Sealed", text))
+    home.kill()
+    by_another_sqlite(home)
+    refused = home.lcp("node", "--json")
+    REPORT.check(h.is_error(refused, (1,)) and "lcp node --reseal" in refused.err,
+                 "another program wrote to the record: exit 1, and what to do", refused)
+    told = home.lcp("check", "--json")
+    REPORT.check(h.is_error(told, (1,), "storage-damaged") and "--reseal" in told.err + told.out,
+                 "without a daemon: the same", told)
+    home.start(args=("--reseal",))
+    got = [message["message"] for message in home.inbox()]
+    REPORT.equal(sorted(got), sorted(texts), "--reseal: all is there")
+    REPORT.check("sealed anew: 20 messages" in home.log_tail(), "--reseal: said in the log", home.log_tail())
+    audit = home.lcp("log", "--audit", "--json").json()["audit"]
+    REPORT.check(audit and audit[0]["what"] == "reseal" and "20 messages" in audit[0]["detail"]
+                 and "uid %d" % os.getuid() in audit[0]["who"], "--reseal: in the audit record", audit)
+    home.stop()
+    home.start()
+    REPORT.check(h.raw_send(peer, home, h.new_message("Paul", "Sealed", "later")),
+                 "the next start asks for nothing")
+    home.stop()
+    # A text that is not what was signed must not get a seal.
+    by_another_sqlite(home, "UPDATE message SET raw = CAST(replace(CAST(raw AS TEXT), 'sealed 7', 'forged 7')"
+                      " AS BLOB)")
+    refused = home.lcp("node", "--reseal", "--json")
+    REPORT.check(h.is_error(refused, (1,)) and "not sound" in refused.err and "#8" in refused.err
+                 and "copy" in refused.err, "--reseal of what was forged: exit 1, which, what to do", refused)
+    # A start reads few pages: the others are noticed when they are needed.
+    home.start()
+    told = home.lcp("check", "--json")
+    REPORT.check(h.is_error(told, (1,), "storage-damaged") and "forged" not in told.out + told.err,
+                 "and nothing was sealed: it is noticed where it is read", told)
+    REPORT.check(h.wait_until(lambda: "lcp node --reseal" in home.log_tail(), 5), "and said in the log",
+                 home.log_tail())
+    home.stop()
+    peer.close()
+
+
 # --- all -----------------------------------------------------------------------------------------
 
 
@@ -345,6 +404,7 @@ def main():
                  ("nodaemon", lambda: no_daemon(scratch, binary)),
                  ("key", lambda: bad_key_file(scratch, binary)),
                  ("sandboxed", lambda: sandboxed(scratch, binary)),
+                 ("seals", lambda: seals(scratch, binary)),
                  ("disk", lambda: full_disks(scratch, binary, shim))]
         for name, step in steps:
             if only != [""] and name not in only:
