@@ -57,6 +57,7 @@ complete -c lcp -n '__lcp_in init' -l address -x -d 'address to listen on'
 complete -c lcp -n '__lcp_in init' -l from -x -a '(__fish_complete_directories)' \
     -d 'folder of a Python node'
 complete -c lcp -n '__lcp_in node' -l detach -d 'go to the background'
+complete -c lcp -n '__lcp_in node' -l reseal -d 'look a changed record through, go on if it is sound'
 complete -c lcp -n '__lcp_in peer' -a 'add list remove trust set'
 complete -c lcp -n '__lcp_in peer; and __lcp_in remove trust set' -a '(__lcp_peers)'
 complete -c lcp -n '__lcp_in peer' -l unknown -d 'addresses that are no peers'
