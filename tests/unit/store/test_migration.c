@@ -248,6 +248,36 @@ a_record_of_version_1_goes_on_from_there(void)
     s->ops->close(s);
 }
 
+/* It goes on without seals, which must not look like damage later. */
+static void
+without_room_to_write_it_anew_version_1_goes_on(void)
+{
+    char mark[LCP_PATH_MAX];
+    struct lcp_store *s = NULL;
+
+    make_version_1();
+    /* More than SQLite copies without a file. */
+    run_sql(scratch("lcp.db"),
+            "PRAGMA journal_mode = WAL;"
+            "WITH RECURSIVE it (n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM it"
+            " WHERE n < 9000) INSERT INTO seen_any SELECT n + 99,"
+            " 'some-' || n || hex(zeroblob(300)) FROM it");
+    snprintf(mark, sizeof(mark), "%s-mark", scratch("lcp.db"));
+    for (int start = 0; start < 3; start++) {
+        fault_vfs_heal();
+        fault_disk.write_code[FAULT_OTHER] = start < 2 ? SQLITE_FULL : 0;
+        REQUIRE(lcp_store_sqlite_open(scratch("lcp.db"), false, &s) == LCP_OK);
+        if (start == 0)
+            a_record_of_version_1_is_read_as_it_was(s);
+        CHECK(s->ops->begin(s) == LCP_OK);
+        CHECK(s->ops->meta_put(s, "life", start) == LCP_OK);
+        CHECK(s->ops->commit(s) == LCP_OK);
+        CHECK(lcp_os_exists(mark) == (start == 2));
+        s->ops->close(s);
+    }
+    fault_vfs_heal();
+}
+
 static void
 reseal(void)
 {
@@ -414,6 +444,7 @@ main(void)
     a_fresh_record_is_what_the_released_steps_make();
     a_record_of_version_1_keeps_every_value();
     a_record_of_version_1_goes_on_from_there();
+    without_room_to_write_it_anew_version_1_goes_on();
     a_migration_that_fails_leaves_version_1_whole();
     a_long_history_is_not_read_at_a_start();
     what_is_newer_or_another_s_is_left_alone();
