@@ -84,6 +84,7 @@ struct lcp_core_peer_view {
     uint32_t rtt_ms;    /* smoothed, 0 when unknown */
     uint32_t rto_ms;    /* wait of a first try, RFC 6298 */
     uint32_t window;    /* messages it may have outstanding now */
+    uint64_t later_ms;  /* it asked for so long a pause yet: `later` */
     uint32_t inflight;
     uint64_t received, rejected, transmitted, settled;
 };

@@ -44,6 +44,8 @@ lcp_print_peer(struct lcp_span row)
     if (take_number(row, "rtt_ms", &rtt_ms))
         printf(", round trip %" PRIu64 " ms", rtt_ms);
     printf(", %" PRIu64 " queued", lcp_reply_number(row, "queued"));
+    if (lcp_reply_number(row, "later_s") > 0)
+        printf(", asked us to wait %" PRIu64 " s", lcp_reply_number(row, "later_s"));
     lcp_reply_text(row, "version", version, sizeof(version));
     if (version[0] != '\0')
         printf(", LCP/%s", version);

@@ -67,6 +67,15 @@ lcp_pump_is_away(struct lcp_pump *p, uint32_t peer)
     return !lcp_core_peer_view(p->core, lcp_pump_now(p), peer, &view) || view.is_away;
 }
 
+uint64_t
+lcp_pump_later_ms(struct lcp_pump *p, uint32_t peer)
+{
+    struct lcp_core_peer_view view;
+
+    return lcp_core_peer_view(p->core, lcp_pump_now(p), peer, &view) ? view.later_ms
+                                                                     : 0;
+}
+
 struct lcp_job *
 lcp_pump_job(struct lcp_pump *p, enum lcp_job_kind kind, uint32_t peer)
 {

@@ -311,6 +311,7 @@ write_peer(struct lcp_writer *w, const struct peer_row *row)
     lcp_write_member_int(w, "rto_ms", view->rto_ms);
     lcp_write_member_int(w, "queued",
                          row->known != NULL ? (int64_t)row->known->queued : 0);
+    lcp_write_member_int(w, "later_s", (int64_t)((view->later_ms + 999) / 1000));
     lcp_write_member_int(w, "inflight", view->inflight);
     lcp_write_member_int(w, "window", view->window);
     write_key(w, row);

@@ -219,6 +219,8 @@ void lcp_pump_reply_unless_found(struct lcp_pump *p, const struct lcp_job *job,
 /* A message was stored to expire at this time of the life clock (0: never). */
 void lcp_pump_note_expiry(struct lcp_pump *p, uint64_t expires_life_ms);
 bool lcp_pump_is_away(struct lcp_pump *p, uint32_t peer);
+/* For how long the peer asked not to be written to, 0: not. */
+uint64_t lcp_pump_later_ms(struct lcp_pump *p, uint32_t peer);
 /* What the batch that just ended says of the storage. */
 void lcp_pump_degrade(struct lcp_pump *p);
 

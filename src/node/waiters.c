@@ -59,14 +59,25 @@ add_waiter(struct lcp_pump *p, const struct lcp_waiter *waiter)
     p->waiters[p->waiter_count++] = *waiter;
 }
 
-/* Who asks for no state of its own does not wait for a peer that is away. */
+/* Who asks for no state of its own does not wait for a peer that is away, or that asked
+ * for a pause longer than the wait. */
 void
 lcp_waiters_answer(struct lcp_pump *p, const struct lcp_job *job)
 {
     struct lcp_waiter waiter = lcp_waiter_of(job);
+    uint64_t later_ms = job->state == LCP_SENT_QUEUED ? lcp_pump_later_ms(p, job->peer)
+                                                      : 0;
     bool is_open = job->wait_for != 0 ? !is_answer(p, &waiter, job->state)
                                       : job->state == LCP_SENT_QUEUED &&
+                                            later_ms < LCP_SEND_ANSWER_MS &&
                                             !lcp_pump_is_away(p, job->peer);
+
+    if (later_ms >= LCP_SEND_ANSWER_MS) {
+        snprintf(waiter.reason, sizeof(waiter.reason), "later");
+        snprintf(waiter.detail, sizeof(waiter.detail),
+                 "its node asked us to wait; %llu s are left",
+                 (unsigned long long)(later_ms / 1000));
+    }
 
     waiter.deadline_ms = lcp_pump_now(p) +
                          (job->timeout_ms != 0 ? job->timeout_ms : LCP_SEND_ANSWER_MS);
