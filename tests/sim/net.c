@@ -119,6 +119,7 @@ put_on_way(struct sim *sim, int from, int to, const uint8_t *bytes, size_t len)
                               .kind = SIM_EV_DATAGRAM,
                               .node = to,
                               .from = from,
+                              .serial = ++link->put,
                               .len = len};
 
     if (delay_ms >= LATE_MS)
@@ -158,12 +159,24 @@ sim_transmit(struct sim *sim, int from, int to, const uint8_t *bytes, size_t len
     }
 }
 
+/* Of what arrived before this one, at most serial - 1 were put on the way before it. */
+static void
+note_overtaken(struct sim_link *link, uint64_t serial)
+{
+    if (serial == 0)
+        return;
+    if (link->arrived + 1 > serial && link->arrived + 1 - serial > link->deepest)
+        link->deepest = link->arrived + 1 - serial;
+    link->arrived++;
+}
+
 void
 sim_deliver(struct sim *sim, struct sim_event *event)
 {
     struct sim_node *node = &sim->nodes[event->node];
     struct lcp_endpoint from = sim_endpoint(event->from);
 
+    note_overtaken(&sim->links[event->from][event->node], event->serial);
     if (node->is_legacy) {
         sim_legacy_deliver(sim, event);
         free(event->bytes);

@@ -33,10 +33,11 @@ enum sim_event_kind {
 struct sim_event {
     uint64_t at_ms, order; /* order: of events of the same time */
     enum sim_event_kind kind;
-    int node;       /* SIM_ENDPOINTS: nobody's */
-    uint64_t life;  /* only for this process of the node; 0: for any */
-    int from;       /* DATAGRAM */
-    uint8_t *bytes; /* DATAGRAM: owned */
+    int node;        /* SIM_ENDPOINTS: nobody's */
+    uint64_t life;   /* only for this process of the node; 0: for any */
+    int from;        /* DATAGRAM */
+    uint64_t serial; /* DATAGRAM: on its link; 0: the attacker's */
+    uint8_t *bytes;  /* DATAGRAM: owned */
     size_t len;
     bool is_corrupt; /* in its payload or type */
     bool is_foreign; /* the attacker's */

@@ -28,6 +28,7 @@ struct network {
     const char *label;
     unsigned loss, duplication, copies, corruption, truncation; /* thousandths */
     uint32_t delay_max_ms;
+    uint64_t depth;                 /* so many overtake one */
     void (*start)(struct sim *sim); /* what changes while it runs; NULL: nothing */
     uint64_t bound_ms;              /* from the last SEND on */
 };
@@ -134,6 +135,7 @@ static const struct network others[] = {
      .duplication = 1000,
      .copies = 8,
      .delay_max_ms = 8 * SECOND,
+     .depth = 1000,
      .bound_ms = 10 * MINUTE},
     {.label = "a tenth altered under a right checksum",
      .corruption = 100,
@@ -297,6 +299,9 @@ play(const struct network *network, bool is_fixed, struct measure *measure)
     measure->broken = sim_violation(run.sim);
     CHECK_ROW(network->label, arrived);
     CHECK_ROW(network->label, sim_stored(run.sim) == 2 * run.count);
+    if (network->depth != 0)
+        CHECK_ROW(network->label,
+                  sim_link(run.sim, 'A', 'B')->deepest >= network->depth);
     /* What changes while it runs has met the mail. */
     CHECK_ROW(network->label, network->start == NULL || measure->p99_ms > NOTICED_MS ||
                                   measure->all_ms > SECOND);

@@ -58,6 +58,8 @@ struct sim_link {
     bool is_cut;
     uint32_t drop_next; /* of what carries or acknowledges mail */
     uint64_t last_arrival_ms;
+    uint64_t put, arrived;
+    uint64_t deepest; /* so many at least overtook one of them */
 };
 
 /* A hand's time from start to effect, and from effect to the pump hearing of it. */
