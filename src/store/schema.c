@@ -59,10 +59,11 @@ static const char version_1[] =
     " value INTEGER NOT NULL"
     ") STRICT;";
 
-/* A million messages must not make the first start of a new version wait. A new column
- * or index of `message` would read all of it (newer SQLites check every row of a STRICT
- * table when it gets a column), so what came with receipts has tables of its own. They
- * spare the payload too: to note that a word was told writes a small row. */
+/* The step reads no message: a new column or index of `message` would read all of them
+ * (newer SQLites check every row of a STRICT table when it gets a column), so what came
+ * with receipts has tables of its own. They spare the payload too: to note that a word
+ * was told writes a small row. (A record of version 1 is written anew once all the
+ * same, to get its seals.) */
 static const char version_2[] =
     /* Of a message, where there is anything to say. */
     "CREATE TABLE word ("
