@@ -448,7 +448,8 @@ run_read(struct lcp_read *read)
     if (read->err == LCP_OK)
         read->err = err;
     if (read->err == LCP_OK && read->out_len == 0)
-        read->err = LCP_ENOTFOUND; /* purged */
+        lcp_read_refuse(read, "not-found", "the text of %s was purged",
+                        "lcp sent still says what became of what was sent");
     if (read->err == LCP_OK)
         lcp_read_wrap(read, "{\"messages\":[", "]}");
 }

@@ -219,6 +219,8 @@ without_a_receipt_there_is_no_proof(void)
     CHECK(says(r, "\"code\":\"no-proof\"") && says(r, "nothing yet"));
     call(r, "{\"cmd\":\"SENT\",\"id\":4,\"proof\":true}");
     CHECK(says(r, "\"code\":\"no-proof\"") && says(r, "was purged"));
+    call(r, "{\"cmd\":\"READ\",\"id\":4}");
+    CHECK(says(r, "\"code\":\"not-found\"") && says(r, "the text of #4 was purged"));
     call(r, "{\"cmd\":\"SENT\",\"id\":5,\"proof\":true}");
     CHECK(says(r, "\"code\":\"not-found\""));
     free_rig(r);
