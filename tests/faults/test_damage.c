@@ -200,7 +200,8 @@ put(struct dump *d, const void *data, size_t len)
 {
     if (d->len + len > DUMP_MAX)
         abort();
-    memcpy(d->text + d->len, data, len);
+    if (len > 0)
+        memcpy(d->text + d->len, data, len);
     d->len += len;
 }
 
