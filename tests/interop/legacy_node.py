@@ -241,7 +241,7 @@ class Node:
     def ipc_serve(self, stream):
         with stream:
             try:
-                request = json.loads(stream.recv(1 << 20).decode("utf-8"))
+                request = self.ipc_request(stream)
                 reply = self.ipc_answer(request)
             except Exception as error:
                 reply = {"error": str(error)}
@@ -249,6 +249,18 @@ class Node:
                 stream.sendall(json.dumps(reply, ensure_ascii=False).encode("utf-8"))
             except OSError:
                 pass
+
+    def ipc_request(self, stream):
+        """The original reads once and may get half of a long request; this is no test of that."""
+        data = b""
+        while True:
+            more = stream.recv(1 << 20)
+            data += more
+            try:
+                return json.loads(data.decode("utf-8"))
+            except ValueError:
+                if not more:
+                    raise
 
     def ipc_answer(self, request):
         cmd = request.get("cmd", "").upper()
