@@ -205,6 +205,7 @@ put(struct dump *d, const void *data, size_t len)
     d->len += len;
 }
 
+LCP_PRINTF(2, 3)
 static void
 print(struct dump *d, const char *format, ...)
 {
