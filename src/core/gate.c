@@ -115,18 +115,8 @@ lcp_gate_may_be_from(const struct lcp_core *core, uint32_t peer,
 bool
 lcp_gate_is_for_us(const struct lcp_core *core, const struct lcp_json *doc, uint32_t to)
 {
-    char text[2 * LCP_NAME_MAX + 2]; /* name/mailbox */
-    char *slash;
-    size_t len;
-
-    if (lcp_json_string(doc, to, text, sizeof(text), &len) != LCP_OK ||
-        strlen(text) != len)
-        return false;
-    slash = strchr(text, '/');
-    if (slash != NULL && lcp_name_is_valid(lcp_span_str(slash + 1)))
-        *slash = '\0';
     for (size_t i = 0; i < core->name_count; i++)
-        if (strcmp(text, core->names[i]) == 0)
+        if (lcp_msg_to_is(doc, to, core->names[i]))
             return true;
     return false;
 }

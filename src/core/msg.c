@@ -126,12 +126,12 @@ is_address(struct lcp_span text, size_t *name_len)
 }
 
 bool
-lcp_msg_to_is(const struct lcp_msg *msg, const char *name)
+lcp_msg_to_is(const struct lcp_json *doc, uint32_t to, const char *name)
 {
     char text[2 * LCP_NAME_MAX + 2];
     size_t len, name_len;
 
-    return lcp_json_string(&msg->doc, msg->to, text, sizeof(text), &len) == LCP_OK &&
+    return lcp_json_string(doc, to, text, sizeof(text), &len) == LCP_OK &&
            is_address(lcp_span(text, len), &name_len) &&
            lcp_span_eq(lcp_span(text, name_len), lcp_span_str(name));
 }

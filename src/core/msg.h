@@ -64,7 +64,7 @@ LCP_MUST_USE bool lcp_msg_verify(const struct lcp_msg *msg,
 bool lcp_msg_is(const struct lcp_msg *msg, uint32_t at, const char *text);
 
 /* True if `to` is this name, or a mailbox at it: "name/mailbox". */
-bool lcp_msg_to_is(const struct lcp_msg *msg, const char *name);
+bool lcp_msg_to_is(const struct lcp_json *doc, uint32_t to, const char *name);
 
 /* The member `hops`; 0 when it is absent or no count. */
 uint32_t lcp_msg_hops(const struct lcp_msg *msg);

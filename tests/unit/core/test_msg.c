@@ -551,7 +551,8 @@ a_mailbox_is_found_by_its_name(void)
 
         CHECK(lcp_msg_parse(lcp_span(payload, (size_t)len), &scratch, &msg) ==
               LCP_MSG_OK);
-        CHECK_ROW(rows[i].to, lcp_msg_to_is(&msg, rows[i].name) == rows[i].want);
+        CHECK_ROW(rows[i].to,
+                  lcp_msg_to_is(&msg.doc, msg.to, rows[i].name) == rows[i].want);
     }
 }
 
