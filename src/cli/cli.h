@@ -117,6 +117,8 @@ void lcp_print_word(FILE *out, const char *word);
 /* The same of a member of a reply: names of peers may hold what a terminal shows
  * wrong or not at all. */
 void lcp_print_member(struct lcp_span row, const char *name);
+/* The same behind a text of ours; nothing when it is absent or empty. */
+void lcp_print_field(struct lcp_span row, const char *name, const char *before);
 /* "just now", "2 min ago", "3 days ago". */
 void lcp_ago(int64_t then_ms, int64_t now_ms, char out[static LCP_AGO_MAX]);
 /* "2 min", "3 h": for uptimes. */

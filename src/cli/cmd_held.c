@@ -20,18 +20,6 @@ take_id(struct lcp_cli *cli)
 
 /* ---- held ---- */
 
-static void
-print_field(struct lcp_span row, const char *name, const char *before)
-{
-    char text[FIELD_MAX];
-
-    lcp_reply_text(row, name, text, sizeof(text));
-    if (text[0] == '\0')
-        return;
-    fputs(before, stdout);
-    lcp_print_text(stdout, lcp_span_str(text), false);
-}
-
 /* The preview is one escaped line: nobody reads its newlines as ours. */
 static void
 print_row(struct lcp_span row)
@@ -47,12 +35,12 @@ print_row(struct lcp_span row)
     printf("#%" PRIu64 " ", lcp_reply_number(row, "number"));
     lcp_reply_text(row, "type", type, sizeof(type));
     lcp_print_word(stdout, type);
-    print_field(row, "from", " from ");
+    lcp_print_field(row, "from", " from ");
     printf(", %s, %" PRIu64 " bytes, %s left", ago, lcp_reply_number(row, "bytes"),
            left);
-    print_field(row, "reason", "; held by ");
-    print_field(row, "detail", ": ");
-    print_field(row, "preview", "\n    ");
+    lcp_print_field(row, "reason", "; held by ");
+    lcp_print_field(row, "detail", ": ");
+    lcp_print_field(row, "preview", "\n    ");
     putchar('\n');
 }
 

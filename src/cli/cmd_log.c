@@ -11,18 +11,6 @@
 
 enum { LIMIT_DEFAULT = 100, LIMIT_MAX = 1000, LINE_BYTES = 16 * 1024 };
 
-static void
-print_field(struct lcp_span row, const char *name, const char *before)
-{
-    char text[4 * LCP_AUDIT_TEXT_MAX];
-
-    lcp_reply_text(row, name, text, sizeof(text));
-    if (text[0] == '\0')
-        return;
-    fputs(before, stdout);
-    lcp_print_text(stdout, lcp_span_str(text), false);
-}
-
 static int
 print_rows(struct lcp_cli *cli, struct lcp_span reply)
 {
@@ -32,10 +20,10 @@ print_rows(struct lcp_cli *cli, struct lcp_span reply)
     (void)lcp_reply_member(reply, "audit", &rows);
     for (; lcp_reply_next(rows, &at, &row); count++) {
         printf("%" PRIu64, lcp_reply_number(row, "number"));
-        print_field(row, "at", "  ");
-        print_field(row, "what", "  ");
-        print_field(row, "detail", ": ");
-        print_field(row, "who", "  by ");
+        lcp_print_field(row, "at", "  ");
+        lcp_print_field(row, "what", "  ");
+        lcp_print_field(row, "detail", ": ");
+        lcp_print_field(row, "who", "  by ");
         putchar('\n');
     }
     if (count == 0)

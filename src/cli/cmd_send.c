@@ -184,18 +184,6 @@ find_outcome(const char *state)
 }
 
 static void
-print_reason(struct lcp_span reply, const char *name, const char *before)
-{
-    char text[LCP_DETAIL_MAX + 1];
-
-    lcp_reply_text(reply, name, text, sizeof(text));
-    if (text[0] == '\0')
-        return;
-    fputs(before, stdout);
-    lcp_print_text(stdout, lcp_span_str(text), false);
-}
-
-static void
 print_sentence(struct lcp_span reply, const char *state, bool is_late)
 {
     const struct outcome *outcome = find_outcome(state);
@@ -217,8 +205,8 @@ print_sentence(struct lcp_span reply, const char *state, bool is_late)
               ? ": its node wants it later; it goes by itself, do not send it again"
               : outcome->after,
           stdout);
-    print_reason(reply, "reason", "; ");
-    print_reason(reply, "detail", ": ");
+    lcp_print_field(reply, "reason", "; ");
+    lcp_print_field(reply, "detail", ": ");
     putchar('\n');
 }
 

@@ -12,18 +12,6 @@
     "queued, sent, acked, held, stored, read, done, refused, expired, cancelled, " \
     "cancel-requested"
 
-static void
-print_field(struct lcp_span row, const char *name, const char *before)
-{
-    char text[LCP_DETAIL_MAX + 1];
-
-    lcp_reply_text(row, name, text, sizeof(text));
-    if (text[0] == '\0')
-        return;
-    fputs(before, stdout);
-    lcp_print_text(stdout, lcp_span_str(text), false);
-}
-
 /* "#41 read: task to bob, 2 min ago, signed by bob  1b2c3d4e-..." */
 static void
 print_row(struct lcp_span row)
@@ -37,14 +25,14 @@ print_row(struct lcp_span row)
         wall_ms = 0;
     lcp_ago(wall_ms, lcp_os_wall_ms(), ago);
     printf("#%" PRIu64 " %s: ", lcp_reply_number(row, "number"), state);
-    print_field(row, "type", "");
-    print_field(row, "to", " to ");
+    lcp_print_field(row, "type", "");
+    lcp_print_field(row, "to", " to ");
     printf(", %s", ago);
-    print_field(row, "by",
-                lcp_reply_is_true(row, "signed") ? ", signed by " : ", says ");
-    print_field(row, "reason", ", because ");
-    print_field(row, "detail", ": ");
-    print_field(row, "id", "  ");
+    lcp_print_field(row, "by",
+                    lcp_reply_is_true(row, "signed") ? ", signed by " : ", says ");
+    lcp_print_field(row, "reason", ", because ");
+    lcp_print_field(row, "detail", ": ");
+    lcp_print_field(row, "id", "  ");
     putchar('\n');
 }
 

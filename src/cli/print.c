@@ -53,6 +53,18 @@ lcp_print_member(struct lcp_span row, const char *name)
     lcp_print_text(stdout, lcp_span_str(text), false);
 }
 
+void
+lcp_print_field(struct lcp_span row, const char *name, const char *before)
+{
+    char text[LCP_PATH_MAX];
+
+    lcp_reply_text(row, name, text, sizeof(text));
+    if (text[0] == '\0')
+        return;
+    fputs(before, stdout);
+    lcp_print_text(stdout, lcp_span_str(text), false);
+}
+
 /* The object on stdout, in the shape of those who read it. */
 static void
 print_error_object(const struct lcp_cli *cli, const char *code, const char *message,
