@@ -570,7 +570,8 @@ ten_thousand_peers_are_a_table(void)
                 lcp_core_refilled(rig.core, now, out.peer, 0, false);
             beats += out.kind == LCP_OUT_HELLO_SIGN;
         }
-        CHECK(beats - before <= (now % 100 == 0 ? 100 : 0)); /* together, and no burst */
+        CHECK(beats - before <=
+              (now % 100 == 0 ? 100 : 0)); /* together, and no burst */
     }
     CHECK(beats == 10000);
     CHECK(lcp_core_peer_find(rig.core, "peer-9999") == index);
